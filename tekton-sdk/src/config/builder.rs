@@ -1,0 +1,205 @@
+//! From settings to a handle: the one place that knows all rooms.
+
+use std::{fmt, sync::Arc};
+
+use super::{Config, Layers};
+#[cfg(feature = "http")]
+use crate::transport::{HttpTransport, HttpTransportConfig};
+use crate::{
+    directory::{Directory, HermesDirectory, MemoryDirectory},
+    env::{self, Env},
+    error::{Error, Result},
+    policy::Policy,
+    random::Random,
+    tekton::{Parts, Tekton},
+    time::{Clock, SharedClock},
+    transport::{Endpoint, Transport},
+};
+
+/// Builds a [`Tekton`]: settings, and whatever part is not to be the default one.
+#[must_use = "nothing is built until `build` is called"]
+pub struct TektonBuilder {
+    config: Config,
+    env: Env,
+    source: Option<String>,
+    transport: Option<Arc<dyn Transport>>,
+    directory: Option<Arc<dyn Directory>>,
+    policies: Vec<Arc<dyn Policy>>,
+    clock: SharedClock,
+    random: Random,
+    #[cfg(feature = "metrics")]
+    registry: Option<prometheus::Registry>,
+}
+
+impl Tekton {
+    /// Begins with every default and reads no environment: HTTP, and a directory in memory unless a hub is named.
+    pub fn builder() -> TektonBuilder {
+        TektonBuilder {
+            config: Config::default(),
+            env: Env::default(),
+            source: None,
+            transport: None,
+            directory: None,
+            policies: Vec::new(),
+            clock: SharedClock::default(),
+            random: Random::new(),
+            #[cfg(feature = "metrics")]
+            registry: None,
+        }
+    }
+
+    /// Builds from the file and the environment of the process; see [`Config::load`].
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong and where it came from.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().load()?.build()
+    }
+}
+
+impl TektonBuilder {
+    /// Takes the settings of the file and the environment of the process.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong and where it came from.
+    pub fn load(self) -> Result<Self> {
+        self.layers(Layers::from_process())
+    }
+
+    /// Takes the settings of these layers; their warnings go to `tracing`.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong and where it came from.
+    pub fn layers(mut self, layers: Layers) -> Result<Self> {
+        self.env = layers.environment().clone();
+        let (config, warnings) = layers.build()?;
+        for warning in warnings {
+            tracing::warn!(target: "tekton_sdk::config", "{warning}");
+        }
+        self.config = config;
+        Ok(self)
+    }
+
+    /// Takes these settings.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Changes the settings in place.
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Calls others under this name. Default: `anonymous`.
+    pub fn named(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Registers with, and finds others through, the hub at this URL.
+    pub fn hub(mut self, url: impl Into<String>) -> Self {
+        self.config.hub.url = Some(url.into());
+        self
+    }
+
+    /// Uses this transport. Default: [`HttpTransport`](crate::transport::HttpTransport).
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Uses this directory. Default: the hub, if one is named, else a directory in memory.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.directory = Some(Arc::new(directory));
+        self
+    }
+
+    /// Adds a policy, run on every attempt behind those added before.
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policies.push(Arc::new(policy));
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SharedClock::new(clock);
+        self
+    }
+
+    /// Takes randomness from this source.
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Registers the metrics here. Default: a registry of its own.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn registry(mut self, registry: prometheus::Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// Builds the handle.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong, or the part that is missing.
+    pub fn build(self) -> Result<Tekton> {
+        self.config.validate()?;
+        let Self { config, clock, .. } = self;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport(&config)?,
+        };
+        let directory = match (self.directory, &config.hub.url) {
+            (Some(directory), _) => directory,
+            (None, None) => Arc::new(MemoryDirectory::new(clock.clone())) as _,
+            (None, Some(url)) => {
+                let url = env::base_url(url).unwrap_or_else(|| url.clone());
+                let hub = Endpoint::parse(&url).map_err(|e| Error::config("hub.url is no endpoint").with_source(e))?;
+                Arc::new(HermesDirectory::new(hub, Arc::clone(&transport), clock.clone(), config.hub.timeout)) as _
+            }
+        };
+        let mut parts = Parts::new(transport, directory);
+        parts.source = self.source.unwrap_or(parts.source);
+        parts.cache = config.directory;
+        parts.defaults = config.request;
+        parts.retry = config.retry;
+        parts.policies = self.policies;
+        parts.clock = clock;
+        parts.random = self.random;
+        #[cfg(feature = "metrics")]
+        if let Some(registry) = self.registry {
+            parts.registry = registry;
+        }
+        parts.extensions.insert(config.hub);
+        parts.extensions.insert(self.env);
+        #[cfg(feature = "host")]
+        {
+            parts.extensions.insert(config.host);
+            if let Some(instance) = config.instance {
+                parts.extensions.insert(instance);
+            }
+        }
+        parts.build()
+    }
+}
+
+#[cfg(feature = "http")]
+fn default_transport(config: &Config) -> Result<Arc<dyn Transport>> {
+    let settings = HttpTransportConfig::default().with_connect_timeout(config.request.connect_timeout);
+    Ok(Arc::new(HttpTransport::new(&settings)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn default_transport(_config: &Config) -> Result<Arc<dyn Transport>> {
+    Err(Error::config("there is no transport: turn on the feature `http`, or give the builder one"))
+}
+
+impl fmt::Debug for TektonBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TektonBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! The configuration of all rooms: defaults, then files, then `TEKTON_*` variables, then code.
+//!
+//! A component reads settings from four places, and a wrong one must be found at start, with its place, and together
+//! with all others. The settings themselves stand in one table, [`env::SETTINGS`].
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use tekton_sdk::config::Layers;
+//!
+//! let file = "[retry]\nmax_attempts = 2\n[request]\ntimeout = \"10s\"";
+//! let variables = [("TEKTON_REQUEST_TIMEOUT", "1m30s")].into_iter().collect();
+//! let (mut config, warnings) = Layers::new().file("tekton.toml", file).env(variables).build()?;
+//! config.host.port = 8005;
+//! config.validate()?;
+//!
+//! assert_eq!(config.retry.max_attempts, 2);
+//! assert_eq!(config.request.timeout, Duration::from_secs(90));
+//! assert!(warnings.is_empty());
+//! # Ok::<(), tekton_sdk::Error>(())
+//! ```
+//!
+//! # What can go wrong
+//! [`ErrorKind::Config`](crate::ErrorKind::Config): `Error::fields` names every setting that is wrong, with value, bound
+//! and place.
+
+mod builder;
+mod file;
+mod layers;
+mod parts;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+pub use builder::TektonBuilder;
+pub use layers::Layers;
+pub use parts::{BatchSettings, BreakerSettings};
+
+#[cfg(feature = "host")]
+use crate::host::HostConfig;
+use crate::{
+    directory::{DirectoryConfig, HubConfig},
+    env,
+    error::{FieldError, Result},
+    names::Instance,
+    policy::RetryConfig,
+    tekton::RequestConfig,
+};
+
+/// The settings of all rooms.
+///
+/// ```
+/// use tekton_sdk::{config::Config, directory::HubConfig, policy::RetryConfig};
+///
+/// let config = Config::default();
+/// assert_eq!(config.instance, None);
+/// assert_eq!(config.hub, HubConfig::default());
+/// assert_eq!(config.retry, RetryConfig::default());
+///
+/// let mut config = config;
+/// config.retry = config.retry.with_max_attempts(0);
+/// assert_eq!(
+///     config.validate().unwrap_err().report(),
+///     "1 setting is wrong; retry.max_attempts: must be at least 1, is 0"
+/// );
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which of several equal processes this is. Default: none, it is made from host and port.
+    #[serde(deserialize_with = "env::instance")]
+    pub instance: Option<Instance>,
+    /// The hub. Default: [`HubConfig::default`].
+    pub hub: HubConfig,
+    /// Calls. Default: [`RequestConfig::default`].
+    pub request: RequestConfig,
+    /// Attempts. Default: [`RetryConfig::default`].
+    pub retry: RetryConfig,
+    /// What is remembered of the directory. Default: [`DirectoryConfig::default`].
+    pub directory: DirectoryConfig,
+    /// The served component. Default: [`HostConfig::default`].
+    pub host: HostConfig,
+    /// Breakers. Default: [`BreakerSettings::default`].
+    pub breaker: BreakerSettings,
+    /// Batches. Default: [`BatchSettings::default`].
+    pub batch: BatchSettings,
+}
+
+impl Config {
+    /// Reads the configuration of this process: defaults, then the file that `TEKTON_CONFIG` names or `tekton.toml`
+    /// in the working directory if there is one, then the environment.
+    ///
+    /// Warnings go to `tracing`; [`Layers::from_process`] hands them out instead. It reads a file, and so belongs to
+    /// the start of a process.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong.
+    pub fn load() -> Result<Self> {
+        let (config, warnings) = Layers::from_process().build()?;
+        for warning in warnings {
+            tracing::warn!(target: "tekton_sdk::config", "{warning}");
+        }
+        Ok(config)
+    }
+
+    /// Checks every field against its bounds. Whoever takes a `Config` that code has changed calls it.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = self.wrong();
+        if wrong.is_empty() { Ok(()) } else { Err(env::wrong(wrong)) }
+    }
+
+    fn wrong(&self) -> Vec<FieldError> {
+        [
+            self.hub.validate(),
+            self.request.validate(),
+            self.retry.validate(),
+            self.directory.validate(),
+            self.host.validate(),
+            self.breaker.validate(),
+            self.batch.validate(),
+        ]
+        .concat()
+    }
+
+    /// Sets [`Self::instance`].
+    #[must_use]
+    pub fn with_instance(mut self, instance: Instance) -> Self {
+        self.instance = Some(instance);
+        self
+    }
+
+    /// Sets [`Self::hub`].
+    #[must_use]
+    pub fn with_hub(mut self, hub: HubConfig) -> Self {
+        self.hub = hub;
+        self
+    }
+
+    /// Sets [`Self::request`].
+    #[must_use]
+    pub fn with_request(mut self, request: RequestConfig) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// Sets [`Self::retry`].
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryConfig) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Sets [`Self::directory`].
+    #[must_use]
+    pub fn with_directory(mut self, directory: DirectoryConfig) -> Self {
+        self.directory = directory;
+        self
+    }
+
+    /// Sets [`Self::host`].
+    #[must_use]
+    pub fn with_host(mut self, host: HostConfig) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Sets [`Self::breaker`].
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: BreakerSettings) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
+    /// Sets [`Self::batch`].
+    #[must_use]
+    pub fn with_batch(mut self, batch: BatchSettings) -> Self {
+        self.batch = batch;
+        self
+    }
+}

@@ -1,0 +1,125 @@
+//! What an operation inherits from its caller: deadline, trace, who called.
+
+use std::sync::Arc;
+
+use crate::{time::Deadline, wire::trace::TraceContext};
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+/// The call that is being served. The host opens it around an operation; calls made inside inherit its deadline and trace.
+///
+/// ```
+/// use tekton_sdk::Context;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert!(Context::current().is_none());
+/// let context = Context::new().with_caller("reader-1");
+/// context.scope(async { assert_eq!(Context::current().unwrap().caller(), Some("reader-1")) }).await;
+/// # });
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Clone, Debug, Default)]
+struct Inner {
+    deadline: Option<Deadline>,
+    trace: Option<TraceContext>,
+    caller: Option<String>,
+    attempt: u32,
+    idempotency_key: Option<String>,
+}
+
+impl Context {
+    /// A context that knows nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The context of the running task; `None` outside an operation.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Runs a future inside this context.
+    pub async fn scope<F: Future>(self, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
+    /// Runs a function inside this context, for work on a blocking thread.
+    pub fn sync_scope<T>(self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, work)
+    }
+
+    /// Sets the deadline.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Option<Deadline>) -> Self {
+        self.edit().deadline = deadline;
+        self
+    }
+
+    /// Sets the trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Option<TraceContext>) -> Self {
+        self.edit().trace = trace;
+        self
+    }
+
+    /// Names the caller.
+    #[must_use]
+    pub fn with_caller(mut self, caller: impl Into<String>) -> Self {
+        self.edit().caller = Some(caller.into());
+        self
+    }
+
+    /// Sets the number of the attempt that is being served.
+    #[must_use]
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.edit().attempt = attempt;
+        self
+    }
+
+    /// Sets the idempotency key.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.edit().idempotency_key = Some(key.into());
+        self
+    }
+
+    /// When the caller stops waiting.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.0.deadline
+    }
+
+    /// The trace of this call.
+    #[must_use]
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref()
+    }
+
+    /// The component id that the caller gave: a label, not a proof.
+    #[must_use]
+    pub fn caller(&self) -> Option<&str> {
+        self.0.caller.as_deref()
+    }
+
+    /// Which attempt of the caller this is; 0 when the caller did not say.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// The key that is the same on every attempt of one call.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.0.idempotency_key.as_deref()
+    }
+
+    fn edit(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+}

@@ -1,0 +1,105 @@
+//! What may be asked of a component.
+
+use std::time::Duration;
+
+/// Whether an operation changes something.
+#[expect(clippy::exhaustive_enums, reason = "a caller must decide for each")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationKind {
+    /// A query: it may be retried, hedged, coalesced or cached.
+    Read,
+    /// A command: it is repeated only under an idempotency key, or if it is declared idempotent.
+    Write,
+}
+
+/// One parameter of an operation.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The field of the argument object.
+    pub name: &'static str,
+    /// What it means.
+    pub description: &'static str,
+    /// Whether a call must give it.
+    pub required: bool,
+}
+
+impl Parameter {
+    /// A parameter that every call gives.
+    #[must_use]
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, required: true }
+    }
+
+    /// A parameter that a call may leave out.
+    #[must_use]
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, required: false }
+    }
+}
+
+/// An operation as data; a component's table of them is a `const`.
+///
+/// ```
+/// use std::time::Duration;
+/// use tekton_sdk::contract::{Operation, Parameter};
+///
+/// const SUMMARIZE: Operation = Operation::read("summarize", "Shortens a text to its leading sentences.")
+///     .parameters(&[
+///         Parameter::required("text", "what to shorten"),
+///         Parameter::optional("sentences", "how many to keep; 3 if left out"),
+///     ])
+///     .timeout(Duration::from_secs(2));
+/// assert!(SUMMARIZE.parameters[0].required);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The last part of its path, and the name of its tool.
+    pub name: &'static str,
+    /// What it does.
+    pub description: &'static str,
+    /// Whether it changes something.
+    pub kind: OperationKind,
+    /// Whether carrying it out twice has the same outcome as once. Every read is.
+    pub idempotent: bool,
+    /// How long one execution may take; the host's limit if `None`.
+    pub timeout: Option<Duration>,
+    /// The fields of its argument object.
+    pub parameters: &'static [Parameter],
+}
+
+impl Operation {
+    /// A query.
+    #[must_use]
+    pub const fn read(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, kind: OperationKind::Read, idempotent: true, timeout: None, parameters: &[] }
+    }
+
+    /// A command.
+    #[must_use]
+    pub const fn write(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, kind: OperationKind::Write, idempotent: false, timeout: None, parameters: &[] }
+    }
+
+    /// Declares that carrying it out twice has the same outcome as once.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Limits one execution.
+    #[must_use]
+    pub const fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Lists the fields of its argument object.
+    #[must_use]
+    pub const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
+        self.parameters = parameters;
+        self
+    }
+}

@@ -1,0 +1,127 @@
+//! Seam: who is there, and what can they do.
+
+mod cached;
+mod config;
+mod hermes;
+mod keeper;
+mod machine;
+mod memory;
+mod query;
+mod watch;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    contract::{Entry, Registration},
+    error::Result,
+    secret::Secret,
+};
+
+pub use cached::{CacheStats, CachedDirectory};
+pub use config::{DirectoryConfig, HubConfig};
+pub use hermes::HermesDirectory;
+pub use keeper::{Presence, Registered};
+pub use memory::MemoryDirectory;
+pub use query::{HealthFilter, Query, Rank};
+pub use watch::{Change, Watch};
+
+/// Registers components and finds them.
+///
+/// Third parties implement it; `tekton_sdk::directory_conformance!` checks an implementation.
+#[async_trait]
+pub trait Directory: fmt::Debug + Send + Sync + 'static {
+    /// Registers a component; the same id again replaces the entry.
+    ///
+    /// **When:** at start, and again before the lease ends or when the directory has forgotten it.
+    ///
+    /// # Errors
+    /// [`Rejected`](crate::ErrorKind::Rejected) where registration is not offered; those of the road to the directory.
+    async fn register(&self, registration: &Registration) -> Result<Lease>;
+
+    /// Says that the component is alive, and tells whether the directory still lists it.
+    ///
+    /// # Errors
+    /// Those of the road to the directory. That the entry is gone is a [`Standing`], not an error.
+    async fn heartbeat(&self, lease: &Lease) -> Result<Standing>;
+
+    /// Removes the entry if it is still this lease's: same id, same endpoint. Tells whether it did.
+    ///
+    /// **Must not** remove the entry of a newer process that took over the id.
+    ///
+    /// # Errors
+    /// Those of the road to the directory. That the entry was gone already is no error.
+    async fn unregister(&self, lease: &Lease) -> Result<bool>;
+
+    /// The entries that match, best first as [`Query::rank`] says; none is an empty list.
+    ///
+    /// # Errors
+    /// Those of the road to the directory.
+    async fn find(&self, query: &Query) -> Result<Vec<Entry>>;
+
+    /// What this directory can do. What is not declared here must fail with a sentence.
+    fn capabilities(&self) -> DirectoryCapabilities;
+}
+
+/// What a [`Directory`] can do.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryCapabilities {
+    /// Whether components can be registered; a fixed list says no.
+    pub registration: bool,
+    /// Whether entries say when they were last heard of.
+    pub heartbeats: bool,
+}
+
+impl DirectoryCapabilities {
+    /// Registers, and keeps heartbeats.
+    #[must_use]
+    pub const fn full() -> Self {
+        Self { registration: true, heartbeats: true }
+    }
+
+    /// Finds only.
+    #[must_use]
+    pub const fn read_only() -> Self {
+        Self { registration: false, heartbeats: false }
+    }
+}
+
+/// The right to an entry.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The id under which the component is registered.
+    pub id: String,
+    /// The endpoint it registered: what tells its entry from a newer process's.
+    pub endpoint: String,
+    /// The directory's proof, if it gives one.
+    pub token: Option<Secret<String>>,
+}
+
+impl Lease {
+    /// A lease of this id and endpoint without a token.
+    pub fn new(id: impl Into<String>, endpoint: impl Into<String>) -> Self {
+        Self { id: id.into(), endpoint: endpoint.into(), token: None }
+    }
+
+    /// Adds the directory's proof.
+    #[must_use]
+    pub fn with_token(mut self, token: Secret<String>) -> Self {
+        self.token = Some(token);
+        self
+    }
+}
+
+/// How a directory sees a registered component.
+#[expect(clippy::exhaustive_enums, reason = "the keeper must act on each")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Its entry is there.
+    Listed,
+    /// Its entry is gone, or its token is not accepted: register again.
+    Forgotten,
+    /// Its id is listed with another endpoint: a newer process has taken over.
+    Replaced,
+}

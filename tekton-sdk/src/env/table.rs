@@ -1,0 +1,224 @@
+//! The table: every setting, once.
+
+use std::time::Duration;
+
+use super::kind::{Kind, NO_MAX, Value};
+use crate::error::FieldError;
+
+/// The variable that names the configuration file. It is no setting: it says where settings stand.
+pub const CONFIG_FILE: &str = "TEKTON_CONFIG";
+
+/// One setting.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Where it stands in a file and in the configuration, as `request.timeout`.
+    pub path: &'static str,
+    /// Our name of the variable that sets it: `TEKTON_` and the path.
+    pub variable: &'static str,
+    /// Other names that set it where ours does not, the first that is set first.
+    pub aliases: &'static [Alias],
+    /// What kind of value it takes, and its bounds.
+    pub kind: Kind,
+    /// The default as it would be written; `None` if there is no value unless one is given.
+    pub default: Option<&'static str>,
+    /// What it is for, as a clause.
+    pub meaning: &'static str,
+}
+
+/// A variable of upstream or of the design guide that sets one of our settings.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// The value means the same.
+    Same(&'static str),
+    /// The value counts retries; the setting counts attempts, the first one included.
+    Retries(&'static str),
+    /// Host and port make a URL; either alone is enough.
+    HostAndPort(&'static str, &'static str),
+}
+
+impl Alias {
+    /// The variables it reads.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let (first, second) = match *self {
+            Self::Same(name) | Self::Retries(name) => (name, None),
+            Self::HostAndPort(host, port) => (host, Some(port)),
+        };
+        std::iter::once(first).chain(second)
+    }
+}
+
+impl Setting {
+    const fn new(
+        path: &'static str,
+        variable: &'static str,
+        kind: Kind,
+        default: Option<&'static str>,
+        meaning: &'static str,
+    ) -> Self {
+        Self { path, variable, aliases: &[], kind, default, meaning }
+    }
+
+    const fn or(self, aliases: &'static [Alias]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// Every variable that sets it, ours first.
+    pub fn variables(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.variable).chain(self.aliases.iter().flat_map(Alias::names))
+    }
+}
+
+/// The setting at this path.
+#[must_use]
+pub fn setting(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// Checks a value against the kind and the bounds of the setting at this path; `None` if it is right.
+#[must_use]
+pub fn check(path: &str, value: impl Into<Value>) -> Option<FieldError> {
+    let problem = match setting(path) {
+        Some(setting) => setting.kind.check(&value.into()).err()?,
+        None => "is no setting".to_owned(),
+    };
+    Some(FieldError::new(path, problem))
+}
+
+const MILLI: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
+const RENEWAL: Duration = Duration::from_secs(59 * 60);
+
+const fn time(min: Duration, max: Duration) -> Kind {
+    Kind::Duration { min, max }
+}
+
+const fn count(max: u64) -> Kind {
+    Kind::Count { min: 1, max }
+}
+
+const BODY: Kind = Kind::Bytes { min: 1, max: NO_MAX };
+
+/// Every setting, in the order of the documentation.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    Setting::new("instance", "TEKTON_INSTANCE", Kind::Instance, None,
+        "which of several equal processes this is; made from host and port if not given"),
+    Setting::new("hub.url", "TEKTON_HUB_URL", Kind::Url, None,
+        "the hub's address; a trailing `/` or `/api` is cut")
+        .or(&[Alias::Same("HERMES_URL"), Alias::HostAndPort("HERMES_HOST", "HERMES_PORT")]),
+    Setting::new("hub.timeout", "TEKTON_HUB_TIMEOUT", time(Duration::from_millis(10), Duration::from_secs(600)), Some("5s"),
+        "the longest wait for one answer of the hub"),
+    Setting::new("hub.heartbeat_interval", "TEKTON_HUB_HEARTBEAT_INTERVAL", time(SECOND, HOUR), Some("30s"),
+        "the time between two heartbeats"),
+    Setting::new("hub.renew_interval", "TEKTON_HUB_RENEW_INTERVAL", time(Duration::from_secs(10), RENEWAL), Some("45m"),
+        "the time between two registrations; the hub's token ends after 1h"),
+    Setting::new("request.timeout", "TEKTON_REQUEST_TIMEOUT", time(MILLI, MONTH), Some("30s"),
+        "the longest time a call may take, all attempts included")
+        .or(&[Alias::Same("INTEGRATION_TIMEOUT")]),
+    Setting::new("request.attempt_timeout", "TEKTON_REQUEST_ATTEMPT_TIMEOUT", time(MILLI, MONTH), None,
+        "the longest time one attempt may take; only the call's own limit if not given"),
+    Setting::new("request.connect_timeout", "TEKTON_REQUEST_CONNECT_TIMEOUT", time(MILLI, HOUR), Some("2s"),
+        "the longest wait for a connection"),
+    Setting::new("request.max_request_bytes", "TEKTON_REQUEST_MAX_REQUEST_BYTES", BODY, Some("16MiB"),
+        "the largest body that is sent"),
+    Setting::new("request.max_response_bytes", "TEKTON_REQUEST_MAX_RESPONSE_BYTES", BODY, Some("16MiB"),
+        "the largest body that is collected from an answer"),
+    Setting::new("retry.max_attempts", "TEKTON_RETRY_MAX_ATTEMPTS", count(100), Some("4"),
+        "how often a call is tried, the first attempt included")
+        .or(&[Alias::Retries("INTEGRATION_RETRY_COUNT")]),
+    Setting::new("retry.base_delay", "TEKTON_RETRY_BASE_DELAY", time(Duration::ZERO, HOUR), Some("100ms"),
+        "the wait before the second attempt; each further one is longer")
+        .or(&[Alias::Same("INTEGRATION_RETRY_DELAY")]),
+    Setting::new("retry.max_delay", "TEKTON_RETRY_MAX_DELAY", time(Duration::ZERO, DAY), Some("10s"),
+        "the longest wait between two attempts; at least `retry.base_delay`"),
+    Setting::new("directory.ttl", "TEKTON_DIRECTORY_TTL", time(MILLI, DAY), Some("5s"),
+        "how long an answer of the directory is fresh"),
+    Setting::new("directory.stale_for", "TEKTON_DIRECTORY_STALE_FOR", time(Duration::ZERO, MONTH), Some("60s"),
+        "how long after that it is still given while a new one is fetched; 0 switches it off"),
+    Setting::new("directory.negative_ttl", "TEKTON_DIRECTORY_NEGATIVE_TTL", time(Duration::ZERO, HOUR), Some("1s"),
+        "how long `not found` is remembered; 0 switches it off"),
+    Setting::new("directory.max_entries", "TEKTON_DIRECTORY_MAX_ENTRIES", count(1_000_000), Some("1024"),
+        "how many answers are remembered"),
+    Setting::new("host.bind", "TEKTON_HOST_BIND", Kind::Ip, Some("127.0.0.1"),
+        "the address that is listened on"),
+    Setting::new("host.port", "TEKTON_HOST_PORT", Kind::Port, Some("0"),
+        "the port that is listened on; 0 takes any free one"),
+    Setting::new("host.advertise_host", "TEKTON_HOST_ADVERTISE_HOST", Kind::Host, None,
+        "the host under which others reach this process; if not given the bound address, `localhost` if that is unspecified")
+        .or(&[Alias::Same("TEKTON_HOST")]),
+    Setting::new("host.request_timeout", "TEKTON_HOST_REQUEST_TIMEOUT", time(MILLI, MONTH), Some("30s"),
+        "the longest time an operation may take, whatever its caller allows"),
+    Setting::new("host.header_timeout", "TEKTON_HOST_HEADER_TIMEOUT", time(MILLI, HOUR), Some("10s"),
+        "the longest wait for a whole request head"),
+    Setting::new("host.max_body_bytes", "TEKTON_HOST_MAX_BODY_BYTES", BODY, Some("16MiB"),
+        "the largest request body that is read"),
+    Setting::new("host.max_header_bytes", "TEKTON_HOST_MAX_HEADER_BYTES", Kind::Bytes { min: 8 << 10, max: 1 << 20 }, Some("64KiB"),
+        "the largest request head that is read"),
+    Setting::new("host.max_connections", "TEKTON_HOST_MAX_CONNECTIONS", count(1_000_000), Some("10000"),
+        "how many connections are open at once"),
+    Setting::new("host.max_concurrency", "TEKTON_HOST_MAX_CONCURRENCY", count(1_000_000), Some("1024"),
+        "how many operations run at once"),
+    Setting::new("host.queue_timeout", "TEKTON_HOST_QUEUE_TIMEOUT", time(Duration::ZERO, MINUTE), Some("100ms"),
+        "how long a request may wait for a place; 0 refuses at once"),
+    Setting::new("host.drain_timeout", "TEKTON_HOST_DRAIN_TIMEOUT", time(Duration::ZERO, HOUR), Some("30s"),
+        "how long a shutdown waits for running operations"),
+    Setting::new("breaker.failure_threshold", "TEKTON_BREAKER_FAILURE_THRESHOLD", count(1_000_000), Some("5"),
+        "how many failures open a breaker; nothing reads it yet")
+        .or(&[Alias::Same("CIRCUIT_BREAKER_THRESHOLD")]),
+    Setting::new("batch.max_items", "TEKTON_BATCH_MAX_ITEMS", count(1_000_000), Some("100"),
+        "how many items make a batch; nothing reads it yet")
+        .or(&[Alias::Same("INTEGRATION_BATCH_SIZE")]),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::env::{UPSTREAM, ports};
+
+    #[test]
+    fn the_table_is_consistent() {
+        let mut variables: BTreeSet<&str> = UPSTREAM.iter().copied().collect();
+        assert_eq!(variables.len(), UPSTREAM.len(), "an upstream name stands twice");
+        assert!(variables.insert(CONFIG_FILE));
+        let mut paths = BTreeSet::new();
+        for setting in SETTINGS {
+            assert!(paths.insert(setting.path), "{} stands twice", setting.path);
+            assert_eq!(setting.variable, format!("TEKTON_{}", setting.path.to_uppercase().replace('.', "_")));
+            assert!(!ports::is_address(setting.variable), "{} is a component's", setting.variable);
+            for name in setting.variables() {
+                assert!(variables.insert(name), "{name} is used twice");
+            }
+            if let Some(default) = setting.default {
+                let value = setting.kind.parse(default).expect("a default fits its own kind");
+                assert_eq!(setting.kind.parse(&setting.kind.show(&value)), Ok(value), "{}", setting.path);
+            }
+            let meaning = setting.meaning;
+            assert!(!meaning.contains('|') && !meaning.ends_with('.') && !meaning.starts_with(char::is_uppercase));
+        }
+    }
+
+    #[test]
+    fn a_bound_is_named_with_the_value() {
+        let problem = |path, text| setting(path).expect("a setting").kind.parse(text).unwrap_err();
+        assert_eq!(problem("retry.max_attempts", "0"), "must be at least 1, is 0");
+        assert_eq!(problem("hub.timeout", "1h"), "must be at most 10m, is 1h");
+        assert_eq!(problem("host.max_header_bytes", "1"), "must be at least 8KiB, is 1B");
+        assert_eq!(problem("retry.max_attempts", "many"), r#"must be a whole number from 1 to 100, is "many""#);
+        assert_eq!(
+            problem("hub.timeout", "soon"),
+            r#"must be a duration from 10ms to 10m, as 500ms, 2s or 1m30s, is "soon""#
+        );
+        assert!(problem("host.port", "65536").starts_with("must be a port from 0 to 65535"));
+        assert!(!problem("hub.url", "http://me:hunter2@hub").contains("hunter2"));
+        assert!(check("request.max_request_bytes", usize::MAX).is_some());
+        assert_eq!(check("no.such", 1_u32), Some(FieldError::new("no.such", "is no setting")));
+    }
+}

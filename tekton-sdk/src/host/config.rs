@@ -1,0 +1,180 @@
+//! Settings under `host`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{env, error::FieldError};
+
+/// Where a component listens, and what it lets in.
+///
+/// ```
+/// use std::{net::Ipv4Addr, time::Duration};
+///
+/// use tekton_sdk::host::HostConfig;
+///
+/// let config = HostConfig::default();
+/// assert_eq!(config.bind, Ipv4Addr::LOCALHOST);
+/// assert_eq!(config.port, 0);
+/// assert_eq!(config.advertise_host, None);
+/// assert_eq!(config.request_timeout, Duration::from_secs(30));
+/// assert_eq!(config.header_timeout, Duration::from_secs(10));
+/// assert_eq!(config.max_body_bytes, 16 << 20);
+/// assert_eq!(config.max_header_bytes, 64 << 10);
+/// assert_eq!(config.max_connections, 10_000);
+/// assert_eq!(config.max_concurrency, 1024);
+/// assert_eq!(config.queue_timeout, Duration::from_millis(100));
+/// assert_eq!(config.drain_timeout, Duration::from_secs(30));
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostConfig {
+    /// The address that is listened on. Default: 127.0.0.1.
+    pub bind: IpAddr,
+    /// The port that is listened on; 0 takes any free one. Default: 0.
+    pub port: u16,
+    /// The host under which others reach this process. Default: none, the bound address, or `localhost` if that is
+    /// unspecified.
+    pub advertise_host: Option<String>,
+    /// The longest time an operation may take, whatever its caller allows. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub request_timeout: Duration,
+    /// The longest wait for a whole request head. Default: 10 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub header_timeout: Duration,
+    /// The largest request body that is read. Default: 16 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub max_body_bytes: usize,
+    /// The largest request head that is read. Default: 64 KiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub max_header_bytes: usize,
+    /// How many connections are open at once. Default: 10000.
+    pub max_connections: usize,
+    /// How many operations run at once. Default: 1024.
+    pub max_concurrency: usize,
+    /// How long a request may wait for a place; zero refuses at once. Default: 100 ms.
+    #[serde(deserialize_with = "env::duration")]
+    pub queue_timeout: Duration,
+    /// How long a shutdown waits for running operations. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            advertise_host: None,
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            max_body_bytes: 16 << 20,
+            max_header_bytes: 64 << 10,
+            max_connections: 10_000,
+            max_concurrency: 1024,
+            queue_timeout: Duration::from_millis(100),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl HostConfig {
+    /// Sets [`Self::bind`].
+    #[must_use]
+    pub const fn with_bind(mut self, bind: IpAddr) -> Self {
+        self.bind = bind;
+        self
+    }
+
+    /// Sets [`Self::port`].
+    #[must_use]
+    pub const fn with_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets [`Self::advertise_host`].
+    #[must_use]
+    pub fn with_advertise_host(mut self, advertise_host: impl Into<String>) -> Self {
+        self.advertise_host = Some(advertise_host.into());
+        self
+    }
+
+    /// Sets [`Self::request_timeout`].
+    #[must_use]
+    pub const fn with_request_timeout(mut self, request_timeout: Duration) -> Self {
+        self.request_timeout = request_timeout;
+        self
+    }
+
+    /// Sets [`Self::header_timeout`].
+    #[must_use]
+    pub const fn with_header_timeout(mut self, header_timeout: Duration) -> Self {
+        self.header_timeout = header_timeout;
+        self
+    }
+
+    /// Sets [`Self::max_body_bytes`].
+    #[must_use]
+    pub const fn with_max_body_bytes(mut self, max_body_bytes: usize) -> Self {
+        self.max_body_bytes = max_body_bytes;
+        self
+    }
+
+    /// Sets [`Self::max_header_bytes`].
+    #[must_use]
+    pub const fn with_max_header_bytes(mut self, max_header_bytes: usize) -> Self {
+        self.max_header_bytes = max_header_bytes;
+        self
+    }
+
+    /// Sets [`Self::max_connections`].
+    #[must_use]
+    pub const fn with_max_connections(mut self, max_connections: usize) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    /// Sets [`Self::max_concurrency`].
+    #[must_use]
+    pub const fn with_max_concurrency(mut self, max_concurrency: usize) -> Self {
+        self.max_concurrency = max_concurrency;
+        self
+    }
+
+    /// Sets [`Self::queue_timeout`].
+    #[must_use]
+    pub const fn with_queue_timeout(mut self, queue_timeout: Duration) -> Self {
+        self.queue_timeout = queue_timeout;
+        self
+    }
+
+    /// Sets [`Self::drain_timeout`].
+    #[must_use]
+    pub const fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
+        self.drain_timeout = drain_timeout;
+        self
+    }
+
+    /// Checks every field against its bounds, and names what is wrong, all of it.
+    #[must_use]
+    pub fn validate(&self) -> Vec<FieldError> {
+        let checks = [
+            env::check("host.port", self.port),
+            self.advertise_host.as_deref().and_then(|advertise_host| env::check("host.advertise_host", advertise_host)),
+            env::check("host.request_timeout", self.request_timeout),
+            env::check("host.header_timeout", self.header_timeout),
+            env::check("host.max_body_bytes", self.max_body_bytes),
+            env::check("host.max_header_bytes", self.max_header_bytes),
+            env::check("host.max_connections", self.max_connections),
+            env::check("host.max_concurrency", self.max_concurrency),
+            env::check("host.queue_timeout", self.queue_timeout),
+            env::check("host.drain_timeout", self.drain_timeout),
+        ];
+        checks.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! The routes that every component has besides its operations.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::Operations;
+use crate::{
+    contract::{Descriptor, OperationKind},
+    error::Error,
+    tekton::Tekton,
+    transport::Response,
+    wire::{
+        health::{HealthBody, HealthStatus},
+        problem::{self, Problem},
+    },
+};
+
+/// What a host says of itself, and whether it takes calls.
+#[derive(Debug)]
+pub(super) struct Control {
+    tekton: Tekton,
+    descriptor: Descriptor,
+    began: Instant,
+    port: AtomicU16,
+    ready: AtomicBool,
+    registered: Arc<AtomicBool>,
+    discovery: Bytes,
+    capabilities: Bytes,
+}
+
+/// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
+const FEATURES: [&str; 3] = ["request", "deadline", "trace"];
+
+impl Control {
+    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: &Operations) -> Self {
+        Self {
+            began: tekton.clock().now(),
+            port: AtomicU16::new(0),
+            ready: AtomicBool::new(false),
+            registered: Arc::default(),
+            discovery: text(&discovery(&descriptor, operations)),
+            capabilities: text(&capabilities(&descriptor, operations)),
+            tekton,
+            descriptor,
+        }
+    }
+
+    pub(super) fn set_port(&self, port: u16) {
+        self.port.store(port, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_registered(&self, registered: bool) {
+        self.registered.store(registered, Ordering::Release);
+    }
+
+    /// The answer of a control route; `None` for any other path.
+    pub(super) fn answer(&self, path: &str) -> Option<Response> {
+        Some(match path {
+            "/health" => self.health(),
+            "/live" => json_answer(StatusCode::OK, text(&json!({ "status": "alive" }))),
+            "/ready" => self.readiness(),
+            "/discovery" => json_answer(StatusCode::OK, self.discovery.clone()),
+            "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
+            #[cfg(feature = "metrics")]
+            "/metrics" => self.metrics(),
+            _ => return None,
+        })
+    }
+
+    fn health(&self) -> Response {
+        let status = if self.is_ready() { HealthStatus::Healthy } else { HealthStatus::Degraded };
+        let uptime = self.tekton.clock().now().saturating_duration_since(self.began);
+        let body = HealthBody::new(status)
+            .with_component(&self.descriptor.name, &self.descriptor.version)
+            .with_timestamp(self.timestamp())
+            .with_uptime(uptime.as_secs_f64())
+            .with_port(self.port.load(Ordering::Relaxed))
+            .with_registered(self.registered.load(Ordering::Acquire));
+        json_answer(StatusCode::OK, body.to_bytes())
+    }
+
+    fn readiness(&self) -> Response {
+        if !self.is_ready() {
+            return refusal(&Error::new(crate::ErrorKind::Closed, "the component is starting or shutting down"));
+        }
+        let body = json!({
+            "ready": true,
+            "component": self.descriptor.name,
+            "version": self.descriptor.version,
+            "timestamp": self.timestamp(),
+        });
+        json_answer(StatusCode::OK, text(&body))
+    }
+
+    fn timestamp(&self) -> String {
+        humantime::format_rfc3339_millis(self.tekton.clock().wall()).to_string()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn metrics(&self) -> Response {
+        let encoder = prometheus::TextEncoder::new();
+        match encoder.encode_to_string(&self.tekton.registry().gather()) {
+            Ok(text) => Response::new(StatusCode::OK, Bytes::from(text)).with_header(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+            ),
+            Err(error) => refusal(&Error::internal("the metrics cannot be written").with_source(error)),
+        }
+    }
+}
+
+/// Upstream's `/discovery`, in camelCase.
+fn discovery(descriptor: &Descriptor, operations: &Operations) -> Value {
+    let endpoint = |path: String, method: &str, description: &str, tag: &str| json!({ "path": path, "method": method, "description": description, "tags": [tag] });
+    let mut endpoints = Vec::new();
+    for version in &descriptor.api_versions {
+        for operation in operations.table() {
+            let tag = match operation.kind {
+                OperationKind::Read => "read",
+                OperationKind::Write => "write",
+            };
+            let path = format!("/api/v{version}/{}", operation.name);
+            endpoints.push(endpoint(path, "POST", operation.description, tag));
+        }
+    }
+    endpoints.push(endpoint("/health".into(), "GET", "How the component is.", "control"));
+    let dependencies: Map<_, _> = descriptor.dependencies.iter().map(|d| (d.clone(), Value::Null)).collect();
+    json!({
+        "component": descriptor.name,
+        "version": descriptor.version,
+        "description": descriptor.description,
+        "endpoints": endpoints,
+        "capabilities": descriptor.capabilities.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "dependencies": dependencies,
+        "metadata": { "apiVersions": descriptor.api_versions, "sdk": crate::SDK },
+    })
+}
+
+fn capabilities(descriptor: &Descriptor, operations: &Operations) -> Value {
+    let mut body = json!({
+        "component": descriptor.name,
+        "version": descriptor.version,
+        "api_versions": descriptor.api_versions,
+        "operations": operations.table().map(|operation| operation.name).collect::<Vec<_>>(),
+        "primary": descriptor.capabilities.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "scores": descriptor.scores(),
+        "context_window": descriptor.context_window,
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(FEATURES.map(|feature| (feature.to_owned(), Value::Bool(true))));
+    }
+    body
+}
+
+fn text(value: &Value) -> Bytes {
+    value.to_string().into()
+}
+
+pub(super) fn json_answer(status: StatusCode, body: Bytes) -> Response {
+    Response::new(status, body).with_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+/// A failure as its problem body.
+pub(super) fn refusal(error: &Error) -> Response {
+    problem_answer(&Problem::from_error(error))
+}
+
+pub(super) fn problem_answer(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let answer = Response::new(status, problem.to_bytes())
+        .with_header(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
+    match problem.retry_after {
+        Some(seconds) => answer.with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
+        None => answer,
+    }
+}

@@ -1,0 +1,26 @@
+//! A served component: one port, registered, healthy, measured, shut down in order.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/api/v{n}/{operation}` | the operation: `POST` with a JSON object, reads also `GET` with a query |
+//! | `/health` | upstream's health body |
+//! | `/live`, `/ready` | whether the process runs; whether it takes calls |
+//! | `/metrics` | Prometheus text |
+//! | `/discovery`, `/api/capabilities` | what it is and what it can do |
+
+mod arguments;
+mod component;
+mod config;
+mod control;
+mod limit;
+mod operations;
+mod router;
+mod serve;
+mod server;
+
+pub use arguments::Arguments;
+pub use component::Component;
+pub use config::HostConfig;
+pub use operations::Operations;
+pub use serve::{Serve, Served};
+pub use server::{Server, ServerLimits};

@@ -1,0 +1,325 @@
+//! Starting a component, and ending it in order.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    HostConfig, Operations,
+    control::Control,
+    limit::Limit,
+    router::Router,
+    server::{Server, ServerLimits},
+};
+use crate::{
+    contract::{Descriptor, Registration},
+    directory::{Directory, HubConfig, Presence, Registered},
+    env::Env,
+    error::{Error, FieldError, Result},
+    names::{ComponentId, ComponentName, Instance},
+    tekton::Tekton,
+    transport::{Binding, Handler, MemoryTransport},
+    wire::hermes::{EndpointInfo, Metadata},
+};
+
+/// A component that is about to be served; see [`Component::serve`](super::Component::serve).
+#[must_use = "nothing is served until `start` is awaited"]
+#[derive(Debug)]
+pub struct Serve {
+    tekton: Tekton,
+    descriptor: Descriptor,
+    operations: Operations,
+    config: HostConfig,
+    instance: Option<String>,
+    port: Option<u16>,
+    advertise: Option<String>,
+    memory: Option<MemoryTransport>,
+}
+
+impl Serve {
+    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
+        let config = tekton.setting::<HostConfig>().unwrap_or_default();
+        let instance = tekton.setting::<Instance>().map(|instance| instance.to_string());
+        Self { tekton, descriptor, operations, config, instance, port: None, advertise: None, memory: None }
+    }
+
+    /// Listens on this address. Default: the configuration's, which is 127.0.0.1.
+    pub fn bind(mut self, address: IpAddr) -> Self {
+        self.config.bind = address;
+        self
+    }
+
+    /// Listens on this port; 0 is any free one. Default: `<NAME>_PORT`, else the configuration's, which is 0.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Tells others this host instead of the address listened on.
+    pub fn advertise(mut self, host: impl Into<String>) -> Self {
+        self.advertise = Some(host.into());
+        self
+    }
+
+    /// Tells this process apart from others of its name. Default: `TEKTON_INSTANCE`, else made from host and port.
+    pub fn instance(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
+
+    /// Replaces every setting of the host.
+    pub fn with_config(mut self, config: HostConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Serves within the process, as `memory://<id>`, without a socket.
+    pub fn in_memory(mut self, transport: &MemoryTransport) -> Self {
+        self.memory = Some(transport.clone());
+        self
+    }
+
+    /// Starts: listens, takes calls, registers, and keeps the registration. A directory that is down is no failure: the
+    /// component serves, and registers when it can.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config) with everything that is wrong about the component, its operations and the host's
+    /// settings, or naming the port that is taken.
+    pub async fn start(mut self) -> Result<Served> {
+        self.check()?;
+        let clock = self.tekton.clock().clone();
+        let router = Arc::new(Router {
+            control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations),
+            versions: self.descriptor.api_versions.clone(),
+            limit: Limit::new(self.config.max_concurrency, self.config.queue_timeout, clock.clone()),
+            operations: std::mem::take(&mut self.operations),
+            config: self.config.clone(),
+            clock: clock.clone(),
+        });
+        let handler: Arc<dyn Handler> = Arc::clone(&router) as _;
+        let (road, endpoint, instance) = match &self.memory {
+            Some(memory) => {
+                let instance = self.instance.clone().unwrap_or_else(|| "1".to_owned());
+                let binding = memory.bind(&format!("{}-{instance}", self.descriptor.name), handler)?;
+                let endpoint = binding.endpoint().to_string();
+                (Road::Memory { _binding: binding }, endpoint, Instance::new(instance)?)
+            }
+            None => {
+                let address = SocketAddr::new(self.config.bind, self.port_to_bind()?);
+                let limits = ServerLimits {
+                    header_timeout: self.config.header_timeout,
+                    max_header_bytes: self.config.max_header_bytes,
+                    max_connections: self.config.max_connections,
+                };
+                let server = Server::bind(address, handler, limits, clock).await?;
+                let (host, port) = (self.advertised_host(server.local_addr())?, server.local_addr().port());
+                router.control.set_port(port);
+                let instance = match &self.instance {
+                    Some(instance) => Instance::new(instance)?,
+                    None => Instance::from_address(&host, port),
+                };
+                let shown = if host.contains(':') { format!("[{host}]") } else { host };
+                (Road::Socket(server), format!("http://{shown}:{port}"), instance)
+            }
+        };
+        router.control.set_ready(true);
+        let registration = self.registration(&router, &endpoint, &instance)?;
+        let id = registration.id.clone();
+        let registered = self.register(registration).await;
+        if let Some(registered) = &registered {
+            router.control.set_registered(registered.presence() == Presence::Registered);
+        }
+        let follow = registered.as_ref().map(|registered| {
+            let (mut presence, router) = (registered.subscribe(), Arc::clone(&router));
+            tokio::spawn(async move {
+                while presence.changed().await.is_ok() {
+                    let now = *presence.borrow_and_update();
+                    router.control.set_registered(now == Presence::Registered);
+                }
+            })
+        });
+        tracing::info!(id, endpoint, "serving");
+        Ok(Served { id, endpoint, router, road, registered, follow, drain_timeout: self.config.drain_timeout })
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        for result in [self.descriptor.validate(), self.operations.validate()] {
+            if let Err(error) = result {
+                wrong.extend_from_slice(error.fields());
+            }
+        }
+        if let Some(Err(error)) = self.instance.as_ref().map(Instance::new) {
+            wrong.push(FieldError::new("instance", error.to_string()));
+        }
+        wrong.extend(self.config.validate());
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Error::config(format!("the component {:?} cannot be served", self.descriptor.name)).with_fields(wrong))
+    }
+
+    /// The builder's port, else `<NAME>_PORT`, else the configuration's.
+    fn port_to_bind(&self) -> Result<u16> {
+        if let Some(port) = self.port {
+            return Ok(port);
+        }
+        let named = match self.tekton.setting::<Env>() {
+            Some(env) => env.port_for(&self.descriptor.name)?,
+            None => None,
+        };
+        Ok(named.unwrap_or(self.config.port))
+    }
+
+    /// The builder's host, else `<NAME>_HOST`, else the configuration's, else the address listened on.
+    fn advertised_host(&self, bound: SocketAddr) -> Result<String> {
+        let named = match self.tekton.setting::<Env>() {
+            Some(env) => env.host_for(&self.descriptor.name)?,
+            None => None,
+        };
+        let said = self.advertise.clone().or(named).or_else(|| self.config.advertise_host.clone());
+        Ok(said.unwrap_or_else(|| match bound.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            ip => ip.to_string(),
+        }))
+    }
+
+    fn registration(&self, router: &Router, endpoint: &str, instance: &Instance) -> Result<Registration> {
+        let Descriptor { name, version, kind, .. } = &self.descriptor;
+        let id = ComponentId::of(&ComponentName::new(name)?, instance);
+        let mut registration = Registration::new(id.as_str(), name, version, endpoint);
+        registration.kind.clone_from(kind);
+        registration.capabilities = self.descriptor.capabilities.iter().map(|(name, _)| name.clone()).collect();
+        registration.metadata = self.metadata(router, endpoint, instance);
+        Ok(registration)
+    }
+
+    fn metadata(&self, router: &Router, endpoint: &str, instance: &Instance) -> Metadata {
+        let descriptor = &self.descriptor;
+        let parsed = crate::transport::Endpoint::parse(endpoint).ok();
+        let mut metadata = Metadata::default();
+        metadata.description = (!descriptor.description.is_empty()).then(|| descriptor.description.clone());
+        metadata.host = parsed.as_ref().map(|endpoint| endpoint.host().to_owned());
+        metadata.port = parsed.as_ref().and_then(crate::transport::Endpoint::port);
+        metadata.health_check = Some("/health".to_owned());
+        metadata.dependencies.clone_from(&descriptor.dependencies);
+        metadata.instance = Some(instance.to_string());
+        metadata.api_versions = descriptor.api_versions.iter().map(ToString::to_string).collect();
+        metadata.scores = descriptor.scores();
+        metadata.context_window = descriptor.context_window;
+        metadata.cost = descriptor.cost;
+        metadata.sdk = Some(crate::SDK.to_owned());
+        for version in &descriptor.api_versions {
+            metadata.endpoints.extend(router.operations.table().map(|operation| {
+                EndpointInfo::new(format!("/api/v{version}/{}", operation.name), ["POST"])
+                    .with_description(operation.description)
+            }));
+        }
+        metadata
+    }
+
+    async fn register(&self, registration: Registration) -> Option<Registered> {
+        let directory = self.tekton.directory();
+        if !directory.capabilities().registration {
+            tracing::info!("the directory takes no registrations; the component is served all the same");
+            return None;
+        }
+        let config = self.tekton.setting::<HubConfig>().unwrap_or_default();
+        let (clock, random) = (self.tekton.clock().clone(), self.tekton.random().clone());
+        Some(Registered::keep(Arc::new(directory.clone()), registration, &config, clock, random).await)
+    }
+}
+
+#[derive(Debug)]
+enum Road {
+    Socket(Server),
+    /// Held, so that the handler stays bound.
+    Memory {
+        _binding: Binding,
+    },
+}
+
+/// A component that is being served. Dropping it stops serving at once, without unregistering.
+#[must_use = "dropping it stops serving"]
+#[derive(Debug)]
+pub struct Served {
+    id: String,
+    endpoint: String,
+    router: Arc<Router>,
+    road: Road,
+    registered: Option<Registered>,
+    follow: Option<tokio::task::JoinHandle<()>>,
+    drain_timeout: Duration,
+}
+
+impl Served {
+    /// The id under which it is registered.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The URL that others are told.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Whether it is registered now.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.registered.as_ref().map_or(Presence::Absent, Registered::presence)
+    }
+
+    /// Waits for SIGTERM or Ctrl-C, then shuts down in order.
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config) if signals cannot be heard.
+    pub async fn until_shutdown(self) -> Result<()> {
+        signal().await?;
+        self.shutdown().await;
+        Ok(())
+    }
+
+    /// Shuts down in order: not ready, unregister, finish what runs within the drain time-out, close. Tells whether all that
+    /// ran has finished.
+    pub async fn shutdown(mut self) -> bool {
+        self.router.control.set_ready(false);
+        if let Some(registered) = self.registered.take()
+            && let Err(error) = registered.shutdown().await
+        {
+            tracing::warn!(id = self.id, error = %error.report(), "could not unregister");
+        }
+        self.router.control.set_registered(false);
+        match &self.road {
+            Road::Socket(server) => server.shutdown(self.drain_timeout).await,
+            // Calls in memory run in their callers' tasks, and end with them.
+            Road::Memory { .. } => true,
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(follow) = &self.follow {
+            follow.abort();
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let deaf = |error: std::io::Error| Error::config("signals cannot be heard").with_source(error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    futures_util::future::select(std::pin::pin!(terminate.recv()), std::pin::pin!(interrupt.recv())).await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> Result<()> {
+    tokio::signal::ctrl_c().await.map_err(|error| Error::config("signals cannot be heard").with_source(error))
+}

@@ -1,0 +1,232 @@
+//! A socket that answers HTTP/1.1 with a [`Handler`].
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::{self, Either};
+use http::{HeaderValue, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    time::SharedClock,
+    transport::{Body, Handler, Inbound, Response},
+};
+
+/// The bounds of a [`Server`].
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// How long the head of a request may take, and how long a connection may idle. Default: 10 s.
+    pub header_timeout: Duration,
+    /// The largest head, at least 8 KiB. Default: 64 KiB.
+    pub max_header_bytes: usize,
+    /// How many connections are open at once; more wait in the listen queue. Default: 10,000.
+    pub max_connections: usize,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self { header_timeout: Duration::from_secs(10), max_header_bytes: 64 * 1024, max_connections: 10_000 }
+    }
+}
+
+/// A listening socket and its connections. Dropping it closes all of them.
+#[derive(Debug)]
+#[must_use = "dropping the server closes its connections"]
+pub struct Server {
+    address: SocketAddr,
+    drain: CancellationToken,
+    kill: CancellationToken,
+    connections: TaskTracker,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+    clock: SharedClock,
+}
+
+impl Server {
+    /// Listens on this address; port 0 is any free one.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) naming the address, if it is taken or cannot be listened on.
+    pub async fn bind(
+        address: SocketAddr,
+        handler: Arc<dyn Handler>,
+        limits: ServerLimits,
+        clock: SharedClock,
+    ) -> Result<Self> {
+        let refused = |error: std::io::Error| {
+            let what = match error.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    format!(
+                        "port {} on {} is taken; choose another, or 0 for any free one",
+                        address.port(),
+                        address.ip()
+                    )
+                }
+                _ => format!("cannot listen on {address}"),
+            };
+            Error::config(what).with_source(error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let server = Self {
+            address,
+            drain: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            accepting: Mutex::new(None),
+            clock: clock.clone(),
+        };
+        let accept = Accept {
+            listener,
+            handler,
+            limits,
+            drain: server.drain.clone(),
+            kill: server.kill.clone(),
+            connections: server.connections.clone(),
+            places: Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+            clock,
+        };
+        *server.accepting.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(accept.run()));
+        Ok(server)
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening, lets running requests finish until `limit`, then closes what is left. Tells whether all finished.
+    pub async fn shutdown(&self, limit: Duration) -> bool {
+        self.drain.cancel();
+        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = accepting {
+            // It ends at once; an error would be its own panic, which there is nothing left to do about.
+            let _ = task.await;
+        }
+        self.connections.close();
+        let finished = self.clock.timeout(limit, self.connections.wait()).await.is_some();
+        self.kill.cancel();
+        self.connections.wait().await;
+        finished
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.drain.cancel();
+        self.kill.cancel();
+    }
+}
+
+struct Accept {
+    listener: TcpListener,
+    handler: Arc<dyn Handler>,
+    limits: ServerLimits,
+    drain: CancellationToken,
+    kill: CancellationToken,
+    connections: TaskTracker,
+    places: Arc<Semaphore>,
+    clock: SharedClock,
+}
+
+impl Accept {
+    async fn run(self) {
+        let drain = self.drain.clone();
+        let accepting = async {
+            loop {
+                let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+                match self.listener.accept().await {
+                    Ok((stream, _)) => {
+                        let connection = self.connection(stream);
+                        self.connections.spawn(async move {
+                            connection.await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) if is_of_the_connection(&error) => {}
+                    Err(error) => {
+                        // Out of file descriptors, most likely: some may be free again soon.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        self.clock.sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        };
+        let _ = drain.run_until_cancelled(accepting).await;
+    }
+
+    fn connection(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + use<> {
+        let (handler, drain, kill) = (Arc::clone(&self.handler), self.drain.clone(), self.kill.clone());
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_timeout)
+            .max_buf_size(self.limits.max_header_bytes.max(8192));
+        async move {
+            // Small answers must not wait for the peer's acknowledgement; without it they are only slower.
+            let _ = stream.set_nodelay(true);
+            let service = service_fn(move |request| answer(Arc::clone(&handler), request));
+            let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+            let work = async {
+                let ended = match future::select(connection.as_mut(), pin!(drain.cancelled())).await {
+                    Either::Left((ended, _)) => ended,
+                    Either::Right(_) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+            };
+            let _ = kill.run_until_cancelled(work).await;
+        }
+    }
+}
+
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn answer(
+    handler: Arc<dyn Handler>,
+    request: http::Request<Incoming>,
+) -> std::result::Result<http::Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = if hyper::body::Body::is_end_stream(&body) {
+        Body::empty()
+    } else {
+        Body::from_http(http_body_util::BodyExt::map_err(body, |error| {
+            Error::new(ErrorKind::Interrupted, "the connection broke before the body was whole").with_source(error)
+        }))
+    };
+    let inbound = Inbound {
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body,
+        ..Inbound::new(head.method, head.uri.path())
+    };
+    let Response { status, headers, body, .. } = handler.handle(inbound).await;
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if !response.headers().contains_key(header::CONTENT_TYPE) && !hyper::body::Body::is_end_stream(response.body()) {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,231 @@
+//! The builder of one call.
+
+use std::{borrow::Cow, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::Reply;
+use crate::{
+    error::{Error, ErrorKind, Result, Sent},
+    names::OperationName,
+    policy::AttemptLimit,
+    tekton::Peer,
+    time::{BoxFuture, Deadline},
+    transport::{Body, CallInfo, Request, Response, Safety},
+    wire::headers,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A call that is being put together; it is sent when it is awaited.
+///
+/// A mistake in what it is given (an operation's name, a header, a value that is no JSON) comes out when it is awaited.
+#[must_use = "a call does nothing until awaited"]
+pub struct Call<'a, T = serde_json::Value> {
+    peer: &'a Peer,
+    method: Method,
+    path: Cow<'static, str>,
+    operation: Arc<str>,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+    safety: Option<Safety>,
+    timeout: Option<Duration>,
+    max_response_bytes: Option<usize>,
+    extensions: http::Extensions,
+    wrong: Option<Error>,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl Peer {
+    /// Calls an operation: `POST /api/v1/{operation}` with a JSON object of the arguments, unless the builder says otherwise.
+    ///
+    /// `T` is what the answer is read as; `serde_json::Value` takes everything.
+    pub fn request<T>(&self, operation: impl AsRef<str>) -> Call<'_, T> {
+        Call::new(self, operation.as_ref())
+    }
+}
+
+impl<'a, T> Call<'a, T> {
+    fn new(peer: &'a Peer, operation: &str) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::ACCEPT, JSON);
+        Self {
+            peer,
+            method: Method::POST,
+            path: format!("/api/v1/{operation}").into(),
+            operation: operation.into(),
+            query: None,
+            headers,
+            body: Body::empty(),
+            safety: None,
+            timeout: None,
+            max_response_bytes: None,
+            extensions: http::Extensions::new(),
+            wrong: OperationName::new(operation).err(),
+            answer: PhantomData,
+        }
+    }
+
+    /// Sends this value as the JSON body.
+    pub fn json<B: Serialize + ?Sized>(mut self, body: &B) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => {
+                self.headers.insert(header::CONTENT_TYPE, JSON);
+                self.body = Body::full(bytes);
+                self
+            }
+            Err(error) => self.is_wrong(
+                Error::new(ErrorKind::Codec, "the arguments cannot be written as JSON")
+                    .with_source(error)
+                    .with_sent(Sent::No),
+            ),
+        }
+    }
+
+    /// Sends these bytes, or this stream of bytes, of this content type. A stream is sent once: it is not retried.
+    pub fn body(mut self, content_type: HeaderValue, body: impl Into<Body>) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, content_type);
+        self.body = body.into();
+        self
+    }
+
+    /// Uses another method than `POST`. What the method promises (RFC 9110 §9.2) counts as [`Call::safety`] unless that is set.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Uses this path as it is, as `/api/esr/store`, for peers that lay out their routes otherwise. The operation's name stays
+    /// the label in metrics and messages, and need not be an operation's name then.
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.path = path.into();
+        self.wrong = None;
+        if !self.path.starts_with('/') || self.path.contains(['?', '#', '\r', '\n', ' ']) {
+            let what = format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.path);
+            return self.is_wrong(Error::invalid(what));
+        }
+        self
+    }
+
+    /// Calls this version of the API instead of 1.
+    pub fn api_version(mut self, version: u32) -> Self {
+        self.path = format!("/api/v{version}/{}", self.operation).into();
+        self.headers.insert(headers::API_VERSION, HeaderValue::from(version));
+        self
+    }
+
+    /// Adds a parameter to the query, percent-encoded.
+    pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        let mut query = url::form_urlencoded::Serializer::new(self.query.take().unwrap_or_default());
+        query.append_pair(name, value.as_ref());
+        self.query = Some(query.finish());
+        self
+    }
+
+    /// Sets a header. Those that the pipeline writes itself (trace, deadline, attempt, caller) are overwritten by it.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Limits the call with all its attempts. The deadline of the running operation bounds it too. Default: the handle's.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Limits one attempt. Default: the handle's.
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.extensions.insert(AttemptLimit(limit));
+        self
+    }
+
+    /// Reads at most so many bytes of the answer. Default: the handle's.
+    pub fn max_response_bytes(mut self, cap: usize) -> Self {
+        self.max_response_bytes = Some(cap);
+        self
+    }
+
+    /// Says whether it may be carried out twice. Default: what the method promises.
+    pub fn safety(mut self, safety: Safety) -> Self {
+        self.safety = Some(safety);
+        self
+    }
+
+    /// Sends this key on every attempt, so that the callee carries the call out once.
+    pub fn idempotency_key(mut self, key: &str) -> Self {
+        match HeaderValue::from_str(key) {
+            Ok(value) if !key.is_empty() && key.len() <= headers::MAX_LABEL_BYTES => {
+                self.headers.insert(headers::IDEMPOTENCY_KEY, value);
+                self.safety(Safety::Idempotent)
+            }
+            _ => self.is_wrong(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
+        }
+    }
+
+    /// Attaches a value for policies of the application's own.
+    pub fn extension<E: Clone + Send + Sync + 'static>(mut self, value: E) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
+    /// Sends the call and hands out the answer as it comes: any status, the body a stream.
+    ///
+    /// # Errors
+    /// Those of the road to the callee. The deadline covers the time until the head of the answer is there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the call.
+    pub async fn send(self) -> Result<Response> {
+        let peer = self.peer;
+        peer.send(self.into_request(false)?).await
+    }
+
+    fn into_request(self, collect: bool) -> Result<Request> {
+        if let Some(error) = self.wrong {
+            return Err(error.with_target(self.peer.name().to_owned()));
+        }
+        let tekton = self.peer.tekton();
+        let safety = self.safety.unwrap_or_else(|| Safety::of_method(&self.method));
+        let mut call = CallInfo::new(self.peer.shared_name(), self.operation, safety);
+        call.deadline = self.timeout.map(|limit| Deadline::after(tekton.clock().now(), limit));
+        call.collect = collect.then(|| self.max_response_bytes.unwrap_or(tekton.defaults().max_response_bytes));
+        call.extensions = self.extensions;
+        let mut request = Request::new(self.method, self.path, call);
+        request.query = self.query;
+        request.headers = self.headers;
+        request.body = self.body;
+        Ok(request)
+    }
+
+    fn is_wrong(mut self, error: Error) -> Self {
+        self.wrong.get_or_insert(error);
+        self
+    }
+}
+
+impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for Call<'a, T> {
+    type Output = Result<Reply<T>>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    /// Sends the call and reads the answer as JSON.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let peer = self.peer;
+            let response = peer.send(self.into_request(true)?).await?;
+            Reply::read(response).map_err(|error| error.with_target(peer.name().to_owned()))
+        })
+    }
+}
+
+impl<T> std::fmt::Debug for Call<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("peer", &self.peer.name())
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,46 @@
+//! One attempt ends by its own limit.
+
+use std::time::Duration;
+
+use super::{Next, Policy};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    time::{BoxFuture, SharedClock},
+    transport::{Request, Response},
+};
+
+/// The limit of one attempt, set on a call's extensions to replace the pipeline's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AttemptLimit(pub(crate) Duration);
+
+/// Ends an attempt that takes too long, so that the next one still has time. Without a limit it does nothing.
+#[derive(Clone, Debug)]
+pub struct AttemptTimeout {
+    clock: SharedClock,
+    limit: Option<Duration>,
+}
+
+impl AttemptTimeout {
+    /// Limits every attempt; `None` leaves it to the calls that set a limit of their own.
+    #[must_use]
+    pub const fn new(clock: SharedClock, limit: Option<Duration>) -> Self {
+        Self { clock, limit }
+    }
+}
+
+impl Policy for AttemptTimeout {
+    fn name(&self) -> &'static str {
+        "attempt-timeout"
+    }
+
+    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let own = request.call.extensions.get::<AttemptLimit>().map(|own| own.0);
+        let Some(limit) = own.or(self.limit) else { return next.run(request) };
+        Box::pin(async move {
+            match self.clock.timeout(limit, next.run(request)).await {
+                Some(done) => done,
+                None => Err(Error::new(ErrorKind::Timeout, format!("no answer within the attempt's {limit:?}"))),
+            }
+        })
+    }
+}

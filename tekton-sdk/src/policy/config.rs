@@ -1,0 +1,79 @@
+//! Settings under `retry`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{env, error::FieldError};
+
+/// How often a call is tried, and how long it waits in between.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tekton_sdk::policy::RetryConfig;
+///
+/// let config = RetryConfig::default();
+/// assert_eq!(config.max_attempts, 4);
+/// assert_eq!(config.base_delay, Duration::from_millis(100));
+/// assert_eq!(config.max_delay, Duration::from_secs(10));
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    /// How often a call is tried, the first attempt included. Default: 4.
+    pub max_attempts: u32,
+    /// The wait before the second attempt; each further one is longer. Default: 100 ms.
+    #[serde(deserialize_with = "env::duration")]
+    pub base_delay: Duration,
+    /// The longest wait between two attempts, at least [`Self::base_delay`]. Default: 10 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub max_delay: Duration,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self { max_attempts: 4, base_delay: Duration::from_millis(100), max_delay: Duration::from_secs(10) }
+    }
+}
+
+impl RetryConfig {
+    /// Sets [`Self::max_attempts`].
+    #[must_use]
+    pub const fn with_max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
+    /// Sets [`Self::base_delay`].
+    #[must_use]
+    pub const fn with_base_delay(mut self, base_delay: Duration) -> Self {
+        self.base_delay = base_delay;
+        self
+    }
+
+    /// Sets [`Self::max_delay`].
+    #[must_use]
+    pub const fn with_max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay;
+        self
+    }
+
+    /// Checks every field against its bounds, and names what is wrong, all of it.
+    #[must_use]
+    pub fn validate(&self) -> Vec<FieldError> {
+        let checks = [
+            env::check("retry.max_attempts", self.max_attempts),
+            env::check("retry.base_delay", self.base_delay),
+            env::check("retry.max_delay", self.max_delay),
+        ];
+        let mut wrong: Vec<FieldError> = checks.into_iter().flatten().collect();
+        if self.max_delay < self.base_delay {
+            let (base, max) = (self.base_delay, self.max_delay);
+            let problem = format!("must be at least retry.base_delay, which is {base:?}, is {max:?}");
+            wrong.push(FieldError::new("retry.max_delay", problem));
+        }
+        wrong
+    }
+}

@@ -1,0 +1,43 @@
+//! The whole call ends by its deadline.
+
+use super::{Next, Policy};
+use crate::{
+    error::{Error, ErrorKind, Result, Sent},
+    time::{BoxFuture, SharedClock},
+    transport::{Request, Response},
+};
+
+/// Ends a call at its deadline, whatever the stages behind it are doing.
+#[derive(Clone, Debug)]
+pub struct DeadlinePolicy {
+    clock: SharedClock,
+}
+
+impl DeadlinePolicy {
+    /// Reads the time from this clock.
+    #[must_use]
+    pub const fn new(clock: SharedClock) -> Self {
+        Self { clock }
+    }
+}
+
+impl Policy for DeadlinePolicy {
+    fn name(&self) -> &'static str {
+        "deadline"
+    }
+
+    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let Some(deadline) = request.call.deadline else { return next.run(request) };
+        Box::pin(async move {
+            let remaining = deadline.remaining(self.clock.now());
+            if remaining.is_zero() {
+                let past = Error::new(ErrorKind::Timeout, "the deadline had passed before the call began");
+                return Err(past.with_sent(Sent::No));
+            }
+            match self.clock.timeout(remaining, next.run(request)).await {
+                Some(done) => done,
+                None => Err(Error::new(ErrorKind::Timeout, format!("no answer within the deadline of {remaining:?}"))),
+            }
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! Seam: what happens around a call. A [`Policy`] sees a request on its way out and the answer on its way back.
+
+mod attempt;
+mod config;
+mod deadline;
+mod pipeline;
+mod retry;
+
+use std::fmt;
+
+use crate::{
+    error::Result,
+    time::BoxFuture,
+    transport::{Request, Response},
+};
+
+pub(crate) use attempt::AttemptLimit;
+pub use attempt::AttemptTimeout;
+pub use config::RetryConfig;
+pub use deadline::DeadlinePolicy;
+pub use pipeline::{Next, Pipeline};
+pub use retry::Retry;
+
+/// One stage of a [`Pipeline`].
+///
+/// ```
+/// use tekton_sdk::{
+///     Result,
+///     policy::{Next, Policy},
+///     time::BoxFuture,
+///     transport::{Request, Response},
+/// };
+///
+/// /// Adds a header to every call.
+/// #[derive(Debug)]
+/// struct Tenant(http::HeaderValue);
+///
+/// impl Policy for Tenant {
+///     fn name(&self) -> &'static str {
+///         "tenant"
+///     }
+///
+///     fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+///         request.headers.insert("x-tenant", self.0.clone());
+///         next.run(request)
+///     }
+/// }
+/// ```
+pub trait Policy: fmt::Debug + Send + Sync + 'static {
+    /// What it is called in introspection.
+    fn name(&self) -> &'static str;
+
+    /// Handles one call.
+    ///
+    /// **When:** once per call for a stage before the retry, once per attempt for one behind it. **Given:** the request and
+    /// the rest of the pipeline. `next.run` may be called not at all, once, or again. **Errors:** those of the rest, or its
+    /// own. **Must not** hold a lock while it waits, or go on working when the future is dropped.
+    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>>;
+}

@@ -1,0 +1,121 @@
+//! The chain of policies and the transport behind it.
+
+use std::{fmt, sync::Arc};
+
+use super::Policy;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    time::{BoxFuture, SharedClock},
+    transport::{Request, Response, Transport},
+    wire::{headers, problem},
+};
+
+/// Every call goes through these stages, in this order:
+///
+/// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
+/// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
+/// 3. `retry`: attempts, for what was certainly not sent;
+/// 4. `attempt-timeout`: one attempt, if a limit is set;
+/// 5. the policies that the builder adds, in the order in which they were added;
+/// 6. `resolve`: finds the endpoint, the newest that answers first;
+/// 7. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+///    and turns a failing status into an error.
+#[derive(Clone)]
+pub struct Pipeline {
+    policies: Arc<[Arc<dyn Policy>]>,
+    end: Arc<End>,
+}
+
+struct End {
+    transport: Arc<dyn Transport>,
+    clock: SharedClock,
+}
+
+impl Pipeline {
+    /// A chain of policies, first to last, in front of a transport.
+    pub fn new(policies: Vec<Arc<dyn Policy>>, transport: Arc<dyn Transport>, clock: SharedClock) -> Self {
+        Self { policies: policies.into(), end: Arc::new(End { transport, clock }) }
+    }
+
+    /// Sends a request through every stage.
+    ///
+    /// # Errors
+    /// Those of the policies and the transport.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the call.
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        Next { rest: &self.policies, last: None, end: &self.end }.run(request).await
+    }
+
+    /// Sends a request through every stage and one more before the transport.
+    pub(crate) async fn send_through(&self, last: &dyn Policy, request: Request) -> Result<Response> {
+        Next { rest: &self.policies, last: Some(last), end: &self.end }.run(request).await
+    }
+
+    /// The names of the stages, first to last.
+    pub fn stages(&self) -> impl Iterator<Item = &'static str> {
+        self.policies.iter().map(|policy| policy.name())
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.stages()).entry(&self.end.transport).finish()
+    }
+}
+
+/// The rest of the pipeline. It is `Copy`, so that a retry may run it again.
+#[derive(Clone, Copy)]
+pub struct Next<'a> {
+    rest: &'a [Arc<dyn Policy>],
+    last: Option<&'a dyn Policy>,
+    end: &'a End,
+}
+
+impl<'a> Next<'a> {
+    /// Runs the rest.
+    pub fn run(self, request: Request) -> BoxFuture<'a, Result<Response>> {
+        match (self.rest, self.last) {
+            ([first, rest @ ..], _) => first.handle(request, Next { rest, ..self }),
+            ([], Some(last)) => last.handle(request, Next { last: None, ..self }),
+            ([], None) => Box::pin(self.end.send(request)),
+        }
+    }
+}
+
+impl fmt::Debug for Next<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.rest.iter().map(|policy| policy.name())).finish()
+    }
+}
+
+impl End {
+    async fn send(&self, mut request: Request) -> Result<Response> {
+        if let Some(deadline) = request.call.deadline {
+            headers::set_deadline(&mut request.headers, deadline.remaining(self.clock.now()));
+        }
+        headers::set_attempt(&mut request.headers, request.call.attempt);
+        let (attempt, collect) = (request.call.attempt, request.call.collect);
+        let mut response = self.transport.send(request).await?;
+        response.attempt = attempt;
+        let Some(cap_bytes) = collect else { return Ok(response) };
+        let body = std::mem::take(&mut response.body);
+        if response.status.is_success() {
+            let bytes = body.collect(cap_bytes).await.map_err(answered)?;
+            response.body = bytes.into();
+            return Ok(response);
+        }
+        // The status is the failure; a body that is too large or breaks does not hide it.
+        let bytes = body.collect(cap_bytes).await.unwrap_or_default();
+        Err(problem::read_failure(response.status, &response.headers, &bytes))
+    }
+}
+
+/// An answer over the cap was sent for and carried out; only the reading was refused.
+fn answered(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Rejected => error.with_sent(crate::error::Sent::Yes),
+        _ => error,
+    }
+}

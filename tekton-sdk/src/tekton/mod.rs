@@ -1,0 +1,196 @@
+//! The handle of a process, and the handles of the components it talks to.
+
+mod client;
+mod config;
+mod parts;
+mod peer;
+mod resolve;
+
+use std::{fmt, sync::Arc};
+
+use http::HeaderValue;
+
+use crate::{
+    contract::Entry,
+    directory::{CachedDirectory, Query, Watch},
+    error::Result,
+    policy::Pipeline,
+    random::Random,
+    telemetry::RequestMetrics,
+    time::SharedClock,
+    transport::{Endpoint, Transport},
+};
+
+pub use client::Client;
+pub use config::RequestConfig;
+pub use parts::Parts;
+pub use peer::Peer;
+pub(crate) use resolve::Doubts;
+
+/// What a process needs to call and to serve: connections, what it knows of others, policies, metrics.
+///
+/// Build one per process, clone it cheaply, pass it on. It is not global.
+#[derive(Clone)]
+pub struct Tekton(Arc<Inner>);
+
+struct Inner {
+    source: Arc<str>,
+    caller: Option<HeaderValue>,
+    transport: Arc<dyn Transport>,
+    directory: CachedDirectory,
+    pipeline: Pipeline,
+    doubts: Doubts,
+    defaults: RequestConfig,
+    clock: SharedClock,
+    random: Random,
+    metrics: RequestMetrics,
+    #[cfg(feature = "metrics")]
+    registry: prometheus::Registry,
+    extensions: http::Extensions,
+}
+
+impl Tekton {
+    /// The component of this name, found when it is called. Of several the newest that answers is taken.
+    #[must_use]
+    pub fn peer(&self, name: impl Into<Arc<str>>) -> Peer {
+        let name = name.into();
+        Peer::found(self.clone(), Arc::clone(&name), Query::name(name))
+    }
+
+    /// Whoever matches best when called.
+    #[must_use]
+    pub fn peer_for(&self, query: Query) -> Peer {
+        Peer::found(self.clone(), query.describe().into(), query)
+    }
+
+    /// The component at this endpoint; no directory is asked.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the endpoint is malformed.
+    pub fn peer_at(&self, endpoint: &str) -> Result<Peer> {
+        let endpoint = Endpoint::parse(endpoint)?;
+        Ok(Peer::at(self.clone(), endpoint.authority().into(), endpoint))
+    }
+
+    /// The typed client of a component that is there now.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if nobody matches, or those of the road to the directory.
+    pub async fn find<C: Client>(&self) -> Result<C> {
+        let peer = Peer::found(self.clone(), C::NAME.into(), C::query());
+        peer.entries().await?;
+        Ok(C::from_peer(peer))
+    }
+
+    /// The components that match, best first; none is an empty list.
+    ///
+    /// # Errors
+    /// Those of the road to the directory, where nothing is remembered.
+    pub async fn discover(&self, query: &Query) -> Result<Vec<Entry>> {
+        Ok(self.0.directory.lookup(query).await?.to_vec())
+    }
+
+    /// Every registered component.
+    ///
+    /// # Errors
+    /// Those of the road to the directory, where nothing is remembered.
+    pub async fn components(&self) -> Result<Vec<Entry>> {
+        self.discover(&Query::everybody()).await
+    }
+
+    /// The changes of what a query finds.
+    pub fn watch(&self, query: Query) -> Watch {
+        self.0.directory.watch(query)
+    }
+
+    /// The name under which this process calls others.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// The directory with its memory.
+    #[must_use]
+    pub fn directory(&self) -> &CachedDirectory {
+        &self.0.directory
+    }
+
+    /// The transport.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        &self.0.transport
+    }
+
+    /// The pipeline that every call goes through.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.0.pipeline
+    }
+
+    /// What a call has unless it says otherwise.
+    #[must_use]
+    pub fn defaults(&self) -> &RequestConfig {
+        &self.0.defaults
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.0.clock
+    }
+
+    /// The source of randomness.
+    #[must_use]
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// The registry of the metrics.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    #[must_use]
+    pub fn registry(&self) -> &prometheus::Registry {
+        &self.0.registry
+    }
+
+    /// A setting that a room put in when this handle was built.
+    pub(crate) fn setting<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.extensions.get::<T>().cloned()
+    }
+
+    /// The same handle, calling under another name.
+    #[must_use]
+    pub fn calling_as(&self, source: impl Into<Arc<str>>) -> Self {
+        let inner = &*self.0;
+        let source = source.into();
+        Self(Arc::new(Inner {
+            caller: HeaderValue::from_str(&source).ok(),
+            source,
+            transport: Arc::clone(&inner.transport),
+            directory: inner.directory.clone(),
+            pipeline: inner.pipeline.clone(),
+            doubts: inner.doubts.clone(),
+            defaults: inner.defaults.clone(),
+            clock: inner.clock.clone(),
+            random: inner.random.clone(),
+            metrics: inner.metrics.clone(),
+            #[cfg(feature = "metrics")]
+            registry: inner.registry.clone(),
+            extensions: inner.extensions.clone(),
+        }))
+    }
+
+    /// Ends the work that runs beside the calls. Calls go on working.
+    pub async fn shutdown(&self) {
+        self.0.directory.shutdown().await;
+    }
+}
+
+impl fmt::Debug for Tekton {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tekton")
+            .field("source", &self.0.source)
+            .field("pipeline", &self.0.pipeline)
+            .finish_non_exhaustive()
+    }
+}

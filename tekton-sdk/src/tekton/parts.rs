@@ -1,0 +1,106 @@
+//! What a handle is built from.
+
+use std::{fmt, sync::Arc};
+
+use http::HeaderValue;
+
+use super::{Doubts, Inner, RequestConfig, Tekton};
+use crate::{
+    directory::{CachedDirectory, Directory, DirectoryConfig},
+    error::Result,
+    policy::{AttemptTimeout, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
+    random::Random,
+    telemetry::RequestMetrics,
+    time::SharedClock,
+    transport::Transport,
+};
+
+/// Everything a [`Tekton`] is made of, for those who bring parts of their own; `Tekton::builder()` fills it from settings.
+#[non_exhaustive]
+pub struct Parts {
+    /// The name under which this process calls others.
+    pub source: String,
+    /// The road to others.
+    pub transport: Arc<dyn Transport>,
+    /// Who is there.
+    pub directory: Arc<dyn Directory>,
+    /// How found components are remembered.
+    pub cache: DirectoryConfig,
+    /// What a call has unless it says otherwise.
+    pub defaults: RequestConfig,
+    /// How calls are tried again.
+    pub retry: RetryConfig,
+    /// Policies of the application's own, run once per attempt.
+    pub policies: Vec<Arc<dyn Policy>>,
+    /// Where time comes from.
+    pub clock: SharedClock,
+    /// Where randomness comes from.
+    pub random: Random,
+    /// Where metrics go.
+    #[cfg(feature = "metrics")]
+    pub registry: prometheus::Registry,
+    /// Settings of rooms, found by type.
+    pub extensions: http::Extensions,
+}
+
+impl Parts {
+    /// Parts with every default.
+    pub fn new(transport: Arc<dyn Transport>, directory: Arc<dyn Directory>) -> Self {
+        Self {
+            source: "anonymous".to_owned(),
+            transport,
+            directory,
+            cache: DirectoryConfig::default(),
+            defaults: RequestConfig::default(),
+            retry: RetryConfig::default(),
+            policies: Vec::new(),
+            clock: SharedClock::default(),
+            random: Random::new(),
+            #[cfg(feature = "metrics")]
+            registry: prometheus::Registry::new(),
+            extensions: http::Extensions::new(),
+        }
+    }
+
+    /// Puts the pipeline together, in the order that stands on [`Pipeline`].
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config) if the registry holds metrics of our names already.
+    pub fn build(self) -> Result<Tekton> {
+        let Self { transport, clock, random, defaults, .. } = self;
+        let mut policies: Vec<Arc<dyn Policy>> = vec![
+            Arc::new(DeadlinePolicy::new(clock.clone())),
+            Arc::new(Retry::new(self.retry, clock.clone(), random.clone())),
+            Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)),
+        ];
+        policies.extend(self.policies);
+        #[cfg(feature = "metrics")]
+        let metrics = RequestMetrics::register(&self.registry)?;
+        #[cfg(not(feature = "metrics"))]
+        let metrics = RequestMetrics::off()?;
+        Ok(Tekton(Arc::new(Inner {
+            caller: HeaderValue::from_str(&self.source).ok(),
+            source: self.source.into(),
+            pipeline: Pipeline::new(policies, Arc::clone(&transport), clock.clone()),
+            transport,
+            directory: CachedDirectory::new(self.directory, self.cache, clock.clone()),
+            doubts: Doubts::new(clock.clone()),
+            defaults,
+            clock,
+            random,
+            metrics,
+            #[cfg(feature = "metrics")]
+            registry: self.registry,
+            extensions: self.extensions,
+        })))
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("source", &self.source)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}

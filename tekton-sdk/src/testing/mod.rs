@@ -1,0 +1,1 @@
+//! Fakes, scripted doubles and conformance suites (feature `testing`).

@@ -1,0 +1,199 @@
+//! Requests and answers as policies and transports see them.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::{Extensions, HeaderMap, Method, StatusCode};
+
+use super::{Body, Endpoint};
+use crate::{
+    error::{Error, Result},
+    time::Deadline,
+};
+
+/// Whether a request may be carried out twice.
+#[expect(clippy::exhaustive_enums, reason = "a policy must decide for each")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Safety {
+    /// It changes nothing.
+    Read,
+    /// It changes something; carried out twice, the outcome is the same.
+    Idempotent,
+    /// It changes something each time it is carried out.
+    Write,
+}
+
+impl Safety {
+    /// What a method promises by itself (RFC 9110 §9.2).
+    #[must_use]
+    pub fn of_method(method: &Method) -> Self {
+        if method.is_safe() {
+            Self::Read
+        } else if method.is_idempotent() {
+            Self::Idempotent
+        } else {
+            Self::Write
+        }
+    }
+}
+
+/// What the policies know of a call besides its bytes.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct CallInfo {
+    /// The component that is called, as the caller named it.
+    pub target: Arc<str>,
+    /// The operation, or the path of a raw request.
+    pub operation: Arc<str>,
+    /// Whether it may be carried out twice.
+    pub safety: Safety,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Deadline>,
+    /// Which attempt this is; the first is 1.
+    pub attempt: u32,
+    /// Read the whole answer, at most this many bytes, and turn a failing status into an error.
+    /// `None`: hand out the stream and any status.
+    pub collect: Option<usize>,
+    /// What callers attach for policies of their own.
+    pub extensions: Extensions,
+}
+
+impl CallInfo {
+    /// A call of `operation` on `target`, first attempt, without a deadline, its answer streamed.
+    pub fn new(target: impl Into<Arc<str>>, operation: impl Into<Arc<str>>, safety: Safety) -> Self {
+        Self {
+            target: target.into(),
+            operation: operation.into(),
+            safety,
+            deadline: None,
+            attempt: 1,
+            collect: None,
+            extensions: Extensions::new(),
+        }
+    }
+}
+
+/// A request on its way out.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Where to; `None` until the call is resolved.
+    pub endpoint: Option<Endpoint>,
+    /// The path, beginning with a slash, percent-encoded where needed.
+    pub path: Cow<'static, str>,
+    /// The query without its question mark.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// What the policies know of the call.
+    pub call: CallInfo,
+}
+
+impl Request {
+    /// A request without headers and body.
+    pub fn new(method: Method, path: impl Into<Cow<'static, str>>, call: CallInfo) -> Self {
+        Self {
+            method,
+            endpoint: None,
+            path: path.into(),
+            query: None,
+            headers: HeaderMap::new(),
+            body: Body::empty(),
+            call,
+        }
+    }
+
+    /// Says where to.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// A second copy for another attempt, unless the body is a stream.
+    #[must_use]
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            method: self.method.clone(),
+            endpoint: self.endpoint.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            body: self.body.try_clone()?,
+            call: self.call.clone(),
+        })
+    }
+}
+
+/// A request as it arrives at a [`Handler`](super::Handler).
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Inbound {
+    /// The method.
+    pub method: Method,
+    /// The path, as sent.
+    pub path: String,
+    /// The query without its question mark.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+}
+
+impl Inbound {
+    /// A request without headers and body.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: None, headers: HeaderMap::new(), body: Body::empty() }
+    }
+}
+
+/// An answer.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// The attempt that got it; the first is 1.
+    pub attempt: u32,
+}
+
+impl Response {
+    /// An answer of this status with this body.
+    pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
+        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1 }
+    }
+
+    /// Adds a header, replacing one of its name.
+    #[must_use]
+    pub fn with_header(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+/// The endpoint of a request, if this transport serves its scheme.
+pub(super) fn endpoint_for(request: &Request, schemes: &[&str]) -> Result<Endpoint> {
+    let Some(endpoint) = &request.endpoint else {
+        return Err(Error::invalid("the request names no endpoint; resolve it first"));
+    };
+    if !schemes.contains(&endpoint.scheme()) {
+        let served = schemes.join(", ");
+        return Err(Error::invalid(format!("{endpoint} cannot be reached: this transport serves {served} only")));
+    }
+    Ok(endpoint.clone())
+}

@@ -1,0 +1,22 @@
+//! Pure codecs: bytes in, values out, and back. No I/O, no clock, no randomness but what is passed in.
+//!
+//! Every reader here eats bytes of a remote side. It never panics, bounds what it keeps, and says in one clause what
+//! was expected and what came. Readers of upstream's bodies are lenient, writers are exact.
+//!
+//! | module | speaks |
+//! |---|---|
+//! | [`problem`] | failures: RFC 9457 bodies, and every other dialect when reading |
+//! | [`trace`] | W3C Trace Context: `traceparent` and `tracestate` |
+//! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
+//! | [`headers`] | the headers that components exchange |
+//! | [`health`] | the bodies of `/health` |
+
+#[cfg(test)]
+mod arbitrary;
+mod lenient;
+
+pub mod headers;
+pub mod health;
+pub mod hermes;
+pub mod problem;
+pub mod trace;
