@@ -30,7 +30,8 @@ pub(super) fn read(path: &Path) -> Result<String, (std::io::ErrorKind, String)> 
 
 /// What a file says about the settings, and what is wrong with it.
 pub(super) fn parse(name: &str, text: &str) -> (Vec<Found>, Vec<FieldError>) {
-    let mut walk = Walk { name, text, values: Vec::new(), errors: Vec::new() };
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+    let mut walk = Walk { name, ends, values: Vec::new(), errors: Vec::new() };
     match DeTable::parse(text) {
         Ok(table) => walk.table("", table.get_ref()),
         Err(error) => {
@@ -45,7 +46,8 @@ pub(super) fn parse(name: &str, text: &str) -> (Vec<Found>, Vec<FieldError>) {
 
 struct Walk<'a> {
     name: &'a str,
-    text: &'a str,
+    /// Where each line ends.
+    ends: Vec<usize>,
     values: Vec<Found>,
     errors: Vec<FieldError>,
 }
@@ -84,7 +86,7 @@ impl Walk<'_> {
 
     /// File and line of a byte.
     fn place(&self, byte: usize) -> String {
-        let line = 1 + self.text.bytes().take(byte).filter(|byte| *byte == b'\n').count();
+        let line = 1 + self.ends.partition_point(|end| *end < byte);
         format!("{} line {line}", self.name)
     }
 }

@@ -193,6 +193,14 @@ fn broken_toml_has_its_line_and_does_not_hide_the_rest() {
 }
 
 #[test]
+fn a_file_full_of_errors_is_read_in_good_time() {
+    let text: String = (0..5_000).map(|number| format!("k{number}=1\n")).collect();
+    let problems = problems(&text);
+    assert_eq!(problems.len(), 5_000);
+    assert!(problems.contains(&"k4999: is no setting (from tekton.toml line 5000)".to_owned()));
+}
+
+#[test]
 fn a_config_is_also_read_as_part_of_another_file() {
     #[derive(Deserialize)]
     struct Mine {
