@@ -143,10 +143,10 @@ impl Router {
 
     async fn arguments(&self, operation: &Operation, request: Inbound) -> Result<Arguments> {
         if request.method != Method::POST {
-            return Arguments::from_query(operation.parameters, request.query.as_deref().unwrap_or_default());
+            return Arguments::from_query(operation, request.query.as_deref().unwrap_or_default());
         }
         let body: Bytes = request.body.collect(self.config.max_body_bytes).await?;
-        Arguments::from_json(operation.parameters, body)
+        Arguments::from_json(operation, body)
     }
 }
 
