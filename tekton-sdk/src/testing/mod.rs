@@ -4,15 +4,22 @@
 //! |---|---|
 //! | [`TestBed`] | components that call each other: no socket, no sleep, time moved by the test |
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
+//! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
+//! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
 //! | [`MemoryDirectory`](crate::directory::MemoryDirectory), [`MemoryTransport`](crate::transport::MemoryTransport), [`ManualClock`](crate::time::ManualClock) | the parts of a bed, alone |
 
 mod bed;
 mod block_on;
+mod broken;
 mod component;
+mod faulty;
 mod log;
+mod scripted;
 mod spans;
 
 pub use bed::TestBed;
 pub use block_on::block_on;
 pub use component::{Calls, FakeComponent, RecordedCall};
+pub use faulty::{Fault, Faults, FaultyDirectory, FaultyTransport};
+pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use spans::Record;
