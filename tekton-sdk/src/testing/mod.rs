@@ -6,12 +6,14 @@
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`conformance`] | the laws of every seam, run over any backend with one line |
 //! | [`MemoryDirectory`](crate::directory::MemoryDirectory), [`MemoryTransport`](crate::transport::MemoryTransport), [`ManualClock`](crate::time::ManualClock) | the parts of a bed, alone |
 
 mod bed;
 mod block_on;
 mod broken;
 mod component;
+pub mod conformance;
 mod faulty;
 mod log;
 mod scripted;
