@@ -14,6 +14,7 @@ mod config;
 mod control;
 mod limit;
 mod operations;
+mod refusal;
 mod router;
 mod serve;
 mod server;

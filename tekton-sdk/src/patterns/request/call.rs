@@ -76,7 +76,7 @@ impl<'a, T> Call<'a, T> {
                 self.body = Body::full(bytes);
                 self
             }
-            Err(error) => self.is_wrong(
+            Err(error) => self.refuse(
                 Error::new(ErrorKind::Codec, "the arguments cannot be written as JSON")
                     .with_source(error)
                     .with_sent(Sent::No),
@@ -104,7 +104,7 @@ impl<'a, T> Call<'a, T> {
         self.wrong = None;
         if !self.path.starts_with('/') || self.path.contains(['?', '#', '\r', '\n', ' ']) {
             let what = format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.path);
-            return self.is_wrong(Error::invalid(what));
+            return self.refuse(Error::invalid(what));
         }
         self
     }
@@ -161,7 +161,7 @@ impl<'a, T> Call<'a, T> {
                 self.headers.insert(headers::IDEMPOTENCY_KEY, value);
                 self.safety(Safety::Idempotent)
             }
-            _ => self.is_wrong(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
+            _ => self.refuse(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
         }
     }
 
@@ -200,7 +200,7 @@ impl<'a, T> Call<'a, T> {
         Ok(request)
     }
 
-    fn is_wrong(mut self, error: Error) -> Self {
+    fn refuse(mut self, error: Error) -> Self {
         self.wrong.get_or_insert(error);
         self
     }
