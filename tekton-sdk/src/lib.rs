@@ -1,5 +1,7 @@
 //! The SDK of the Tekton mesh.
 
+extern crate self as tekton_sdk;
+
 pub mod config;
 pub mod context;
 pub mod contract;
@@ -11,6 +13,8 @@ pub mod host;
 pub mod names;
 pub mod patterns;
 pub mod policy;
+#[doc(hidden)]
+pub mod private;
 pub mod random;
 pub mod secret;
 pub mod tekton;
@@ -29,6 +33,9 @@ pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Se
 pub use host::Component;
 pub use secret::Secret;
 pub use tekton::{Client, Peer, Tekton};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use tekton_sdk_macros::data;
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

@@ -10,7 +10,6 @@
 
 mod arguments;
 mod component;
-mod config;
 mod control;
 mod limit;
 mod operations;
@@ -21,7 +20,6 @@ mod server;
 
 pub use arguments::Arguments;
 pub use component::Component;
-pub use config::HostConfig;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};

@@ -10,13 +10,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::{
-    Arguments, HostConfig, Operations,
+    Arguments, Operations,
     control::{Control, json_answer},
     limit::Limit,
     operations::{Entry, Run},
     refusal::Refusal,
 };
 use crate::{
+    config::HostConfig,
     context::Context,
     contract::{Operation, OperationKind},
     error::{Error, ErrorKind, Result},

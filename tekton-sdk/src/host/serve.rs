@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::{
-    HostConfig, Operations,
+    Operations,
     control::Control,
     limit::Limit,
     router::Router,
     server::{Server, ServerLimits},
 };
 use crate::{
+    config::HostConfig,
     contract::{Descriptor, Registration},
     directory::{Directory, HubConfig, Presence, Registered},
     env::Env,
