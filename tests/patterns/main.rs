@@ -2,4 +2,7 @@
 
 mod configuration;
 mod errors;
+mod host;
+mod lab;
+mod p01_request;
 mod trace_context;

@@ -3,7 +3,7 @@
 use http::{HeaderValue, StatusCode, header};
 
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     transport::Response,
     wire::problem::{self, Problem},
 };
@@ -52,8 +52,10 @@ impl From<Error> for Box<Refusal> {
     fn from(error: Error) -> Self {
         let problem = Problem::from_error(&error);
         let problem = match error.remote() {
-            Some(_) => problem.with_status(StatusCode::BAD_GATEWAY).with_code("dependency_failed"),
-            None => problem,
+            Some(_) if error.kind() != ErrorKind::Timeout => {
+                problem.with_status(StatusCode::BAD_GATEWAY).with_code("dependency_failed")
+            }
+            _ => problem,
         };
         Box::new(Refusal { problem, allow: None })
     }
