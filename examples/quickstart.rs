@@ -164,7 +164,7 @@ async fn run(file: &Path) -> Result<()> {
     let drained = (analyser.shutdown().await, reader.shutdown().await);
     tekton.shutdown().await;
     if let Some(hub) = hub {
-        hub.shutdown().await;
+        hub.stop().await;
     }
     result?;
     assert_eq!(drained, (true, true));
