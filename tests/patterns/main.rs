@@ -1,5 +1,6 @@
 //! The rooms as a user sees them: public API, real sockets on loopback, no sleeps.
 
+mod cache;
 mod configuration;
 mod errors;
 mod host;
