@@ -116,10 +116,10 @@ impl Router {
 
     async fn arguments(&self, operation: &Operation, request: Inbound) -> Result<Arguments, Box<Refusal>> {
         if request.method != Method::POST {
-            return Ok(Arguments::from_query(operation.parameters, request.query.as_deref().unwrap_or_default())?);
+            return Ok(Arguments::from_query(operation, request.query.as_deref().unwrap_or_default())?);
         }
         match request.body.collect(self.config.max_body_bytes).await {
-            Ok(body) => Ok(Arguments::from_json(operation.parameters, body)?),
+            Ok(body) => Ok(Arguments::from_json(operation, body)?),
             Err(error) if error.kind() == ErrorKind::Rejected => {
                 Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", error.to_string()))
             }

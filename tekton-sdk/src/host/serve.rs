@@ -40,10 +40,16 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
+    pub(crate) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
         let config = tekton.setting::<HostConfig>().unwrap_or_default();
         let instance = tekton.setting::<Instance>().map(|instance| instance.to_string());
         Self { tekton, descriptor, operations, config, instance, port: None, advertise: None, memory: None }
+    }
+
+    /// The component's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.descriptor.name
     }
 
     /// Listens on this address. Default: the configuration's, which is 127.0.0.1.
