@@ -247,3 +247,17 @@ async fn what_does_not_end_in_time_is_cut_off() {
     assert_eq!(running.await.unwrap().unwrap_err().kind(), ErrorKind::Interrupted);
     assert_eq!(gauge.running.load(Ordering::SeqCst), 0);
 }
+
+/// The handler of the signal is set up by the first poll, so the signal can be sent after it.
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_shuts_down_in_order() {
+    let tekton = tekton();
+    let (served, _) = serve(&tekton).await;
+    let mut ending = Box::pin(served.until_shutdown());
+    assert!(futures_util::poll!(&mut ending).is_pending());
+    let sent = tokio::process::Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status().await;
+    assert!(sent.unwrap().success());
+    ending.await.unwrap();
+    assert!(tekton.components().await.unwrap().is_empty());
+}

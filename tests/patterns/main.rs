@@ -2,6 +2,7 @@
 
 mod cache;
 mod configuration;
+mod data;
 mod errors;
 mod host;
 mod lab;
