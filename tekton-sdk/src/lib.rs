@@ -68,6 +68,7 @@
 
 extern crate self as tekton_sdk;
 
+pub mod blocking;
 pub mod config;
 pub mod context;
 pub mod contract;
