@@ -220,6 +220,8 @@ fn handles_cross_threads() {
     use tekton_sdk::{Context, Error, Peer, Tekton, directory, host, policy, random, time, transport};
     handle::<Tekton>();
     handle::<Peer>();
+    handle::<tekton_sdk::blocking::Tekton>();
+    handle::<tekton_sdk::blocking::Peer>();
     handle::<Context>();
     handle::<Error>();
     handle::<directory::CachedDirectory>();

@@ -164,7 +164,7 @@ async fn a_blocking_operation_keeps_its_place_to_the_end() {
     })
     .await;
     let lab = tekton.peer("lab");
-    let held = gauge.release.lock().unwrap();
+    let held = gauge.close();
     let call = {
         let lab = lab.clone();
         tokio::spawn(async move { lab.request::<()>("block").await.map(drop) })
@@ -220,7 +220,7 @@ async fn shutdown_is_orderly() {
     let (served, gauge) = serve(&tekton).await;
     assert_eq!(served.presence(), Presence::Registered);
     let endpoint = served.endpoint().to_owned();
-    let held = gauge.release.lock().unwrap();
+    let held = gauge.close();
     let lab = tekton.peer_at(&endpoint).unwrap();
     let running = tokio::spawn(async move { lab.request::<()>("block").await.map(drop) });
     gauge.started.notified().await;

@@ -1,8 +1,9 @@
 //! A component that does what the tests need, served over a real socket.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
+    mpsc,
 };
 
 use serde_json::{Value, json};
@@ -36,7 +37,16 @@ pub(crate) struct Gauge {
     pub(crate) running: AtomicUsize,
     pub(crate) started: Notify,
     pub(crate) dropped: Notify,
-    pub(crate) release: std::sync::Mutex<()>,
+    gate: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Gauge {
+    /// Makes `block` wait until the sender is dropped.
+    pub(crate) fn close(&self) -> mpsc::Sender<()> {
+        let (open, gate) = mpsc::channel();
+        *self.gate.lock().unwrap() = Some(gate);
+        open
+    }
 }
 
 pub(crate) struct Lab {
@@ -111,7 +121,9 @@ impl Component for Lab {
             })
             .on_blocking(&self, BLOCK, |lab, _, _| {
                 let _running = Running::new(&lab.gauge);
-                drop(lab.gauge.release.lock());
+                let gate = lab.gauge.gate.lock().unwrap().take();
+                // An error says that the sender is gone: the gate is open.
+                let _ = gate.map(|gate| gate.recv());
                 Ok(())
             })
             .on(&self, PANIC, |_, _, _| async { panic!("a secret panic") as Result<()> })

@@ -1,4 +1,5 @@
 //! The rooms as a user sees them: public API, real sockets on loopback, no sleeps.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cache;
 mod configuration;
