@@ -65,6 +65,7 @@ impl Registered {
     }
 
     /// The presence as it changes.
+    #[cfg(feature = "host")]
     pub(crate) fn subscribe(&self) -> watch::Receiver<Presence> {
         self.presence.clone()
     }

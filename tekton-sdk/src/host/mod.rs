@@ -10,17 +10,16 @@
 
 mod arguments;
 mod component;
-mod config;
 mod control;
 mod limit;
 mod operations;
+mod refusal;
 mod router;
 mod serve;
 mod server;
 
 pub use arguments::Arguments;
 pub use component::Component;
-pub use config::HostConfig;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};

@@ -7,20 +7,21 @@ use std::{
 };
 
 use super::{
-    HostConfig, Operations,
+    Operations,
     control::Control,
     limit::Limit,
     router::Router,
     server::{Server, ServerLimits},
 };
 use crate::{
+    config::HostConfig,
     contract::{Descriptor, Registration},
     directory::{Directory, HubConfig, Presence, Registered},
     env::Env,
     error::{Error, FieldError, Result},
     names::{ComponentId, ComponentName, Instance},
     tekton::Tekton,
-    transport::{Binding, Handler, MemoryTransport},
+    transport::{Binding, Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
 
@@ -204,26 +205,28 @@ impl Serve {
 
     fn metadata(&self, router: &Router, endpoint: &str, instance: &Instance) -> Metadata {
         let descriptor = &self.descriptor;
-        let parsed = crate::transport::Endpoint::parse(endpoint).ok();
-        let mut metadata = Metadata::default();
-        metadata.description = (!descriptor.description.is_empty()).then(|| descriptor.description.clone());
-        metadata.host = parsed.as_ref().map(|endpoint| endpoint.host().to_owned());
-        metadata.port = parsed.as_ref().and_then(crate::transport::Endpoint::port);
-        metadata.health_check = Some("/health".to_owned());
-        metadata.dependencies.clone_from(&descriptor.dependencies);
-        metadata.instance = Some(instance.to_string());
-        metadata.api_versions = descriptor.api_versions.iter().map(ToString::to_string).collect();
-        metadata.scores = descriptor.scores();
-        metadata.context_window = descriptor.context_window;
-        metadata.cost = descriptor.cost;
-        metadata.sdk = Some(crate::SDK.to_owned());
-        for version in &descriptor.api_versions {
-            metadata.endpoints.extend(router.operations.table().map(|operation| {
+        let parsed = Endpoint::parse(endpoint).ok();
+        let endpoints = descriptor.api_versions.iter().flat_map(|version| {
+            router.operations.table().map(move |operation| {
                 EndpointInfo::new(format!("/api/v{version}/{}", operation.name), ["POST"])
                     .with_description(operation.description)
-            }));
+            })
+        });
+        Metadata {
+            description: (!descriptor.description.is_empty()).then(|| descriptor.description.clone()),
+            host: parsed.as_ref().map(|endpoint| endpoint.host().to_owned()),
+            port: parsed.as_ref().and_then(Endpoint::port),
+            health_check: Some("/health".to_owned()),
+            dependencies: descriptor.dependencies.clone(),
+            endpoints: endpoints.collect(),
+            instance: Some(instance.to_string()),
+            api_versions: descriptor.api_versions.iter().map(ToString::to_string).collect(),
+            scores: descriptor.scores(),
+            context_window: descriptor.context_window,
+            cost: descriptor.cost,
+            sdk: Some(crate::SDK.to_owned()),
+            ..Metadata::default()
         }
-        metadata
     }
 
     async fn register(&self, registration: Registration) -> Option<Registered> {

@@ -76,6 +76,7 @@ impl Endpoint {
     }
 
     /// The URL of a path below this endpoint.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn join(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = Url::clone(&self.0);
         match self.base_path() {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
-use super::{Fault, Faults, after, before};
+use super::{CallFault, FaultPlan, after, before};
 use crate::{
     contract::{Entry, Registration},
     directory::{Directory, DirectoryCapabilities, Lease, Query, Standing},
@@ -19,13 +19,13 @@ use crate::{
 /// use tekton_sdk::{
 ///     ErrorKind,
 ///     directory::{Directory, MemoryDirectory, Query},
-///     testing::{Fault, FaultyDirectory},
+///     testing::{CallFault, FaultyDirectory},
 ///     time::SharedClock,
 /// };
 ///
 /// let clock = SharedClock::default();
 /// let (directory, faults) = FaultyDirectory::new(MemoryDirectory::new(clock.clone()), clock);
-/// faults.every(2, Fault::FailBefore(ErrorKind::Connect));
+/// faults.every(2, CallFault::FailBefore(ErrorKind::Connect));
 /// assert!(directory.find(&Query::everybody()).await?.is_empty());
 /// assert_eq!(directory.find(&Query::everybody()).await.unwrap_err().kind(), ErrorKind::Connect);
 /// assert_eq!((faults.calls(), faults.met()), (2, 1));
@@ -35,33 +35,33 @@ use crate::{
 pub struct FaultyDirectory<D> {
     inner: D,
     clock: SharedClock,
-    faults: Faults,
+    faults: FaultPlan,
 }
 
 impl<D: Directory> FaultyDirectory<D> {
     /// The directory for the subject, and the plan for the test. Delays go by the clock.
-    pub fn new(inner: D, clock: SharedClock) -> (Self, Faults) {
-        let faults = Faults::default();
+    pub fn new(inner: D, clock: SharedClock) -> (Self, FaultPlan) {
+        let faults = FaultPlan::default();
         (Self { inner, clock, faults: faults.clone() }, faults)
     }
 
     async fn meet<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         match self.faults.take() {
             None => work.await,
-            Some(Fault::Delay(delay)) => {
+            Some(CallFault::Delay(delay)) => {
                 self.clock.sleep(delay).await;
                 work.await
             }
-            Some(Fault::FailBefore(kind)) => Err(before(kind)),
-            Some(Fault::FailAfter(kind)) => {
+            Some(CallFault::FailBefore(kind)) => Err(before(kind)),
+            Some(CallFault::FailAfter(kind)) => {
                 work.await?;
                 Err(after(kind))
             }
-            Some(Fault::BreakBody(_)) => {
+            Some(CallFault::BreakBody(_)) => {
                 work.await?;
                 Err(after(ErrorKind::Interrupted))
             }
-            Some(Fault::Hang) => std::future::pending().await,
+            Some(CallFault::Hang) => std::future::pending().await,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Sent};
 /// One planned fault.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum CallFault {
     /// It goes through after this time, by the clock of the decorator.
     Delay(Duration),
     /// It fails and is not sent.
@@ -34,25 +34,25 @@ pub enum Fault {
 ///
 /// A call meets one fault at most: of those for the next calls first, then the rule that was added first.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Plan>>);
+pub struct FaultPlan(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Plan {
-    next: Vec<(usize, Fault)>,
-    every: Vec<(usize, Fault)>,
+struct State {
+    next: Vec<(usize, CallFault)>,
+    every: Vec<(usize, CallFault)>,
     calls: usize,
     met: usize,
 }
 
-impl Faults {
+impl FaultPlan {
     /// Breaks the next `count` calls, after those planned before.
-    pub fn next(&self, count: usize, fault: Fault) -> &Self {
+    pub fn next(&self, count: usize, fault: CallFault) -> &Self {
         self.lock().next.push((count, fault));
         self
     }
 
     /// Breaks every `nth` call, counted from the beginning: 1 is every one, 0 none.
-    pub fn every(&self, nth: usize, fault: Fault) -> &Self {
+    pub fn every(&self, nth: usize, fault: CallFault) -> &Self {
         self.lock().every.push((nth, fault));
         self
     }
@@ -77,7 +77,7 @@ impl Faults {
     }
 
     /// Counts one call and gives what it meets.
-    fn take(&self) -> Option<Fault> {
+    fn take(&self) -> Option<CallFault> {
         let mut plan = self.lock();
         plan.calls += 1;
         plan.next.retain(|(count, _)| *count > 0);
@@ -95,7 +95,7 @@ impl Faults {
         fault
     }
 
-    fn lock(&self) -> MutexGuard<'_, Plan> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,14 +125,17 @@ mod tests {
         let (directory, faults) = FaultyDirectory::new(memory.clone(), shared);
         let registration = crate::contract::Registration::new("a-1", "a", "1.0.0", "http://127.0.0.1:1");
 
-        faults.next(1, Fault::FailBefore(ErrorKind::Connect)).next(1, Fault::FailAfter(ErrorKind::Timeout));
+        faults.next(1, CallFault::FailBefore(ErrorKind::Connect)).next(1, CallFault::FailAfter(ErrorKind::Timeout));
         assert_eq!(directory.register(&registration).await.unwrap_err().sent(), Sent::No);
         assert!(memory.find(&Query::everybody()).await.unwrap().is_empty());
         let lost = directory.register(&registration).await.unwrap_err();
         assert_eq!((lost.kind(), lost.sent()), (ErrorKind::Timeout, Sent::Maybe));
         assert_eq!(memory.find(&Query::everybody()).await.unwrap().len(), 1);
 
-        faults.next(1, Fault::Delay(Duration::from_secs(5))).next(1, Fault::Hang).next(1, Fault::BreakBody(3));
+        faults
+            .next(1, CallFault::Delay(Duration::from_secs(5)))
+            .next(1, CallFault::Hang)
+            .next(1, CallFault::BreakBody(3));
         let everybody = Query::everybody();
         let mut delayed = directory.find(&everybody);
         assert!(futures_util::poll!(&mut delayed).is_pending());
@@ -142,7 +145,7 @@ mod tests {
         assert!(futures_util::poll!(&mut hanging).is_pending());
         assert_eq!(directory.find(&everybody).await.unwrap_err().kind(), ErrorKind::Interrupted);
 
-        faults.every(1, Fault::Hang).clear();
+        faults.every(1, CallFault::Hang).clear();
         assert!(directory.find(&everybody).await.is_ok());
         assert_eq!((faults.calls(), faults.met()), (6, 5));
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Fault, Faults, after, before};
+use super::{CallFault, FaultPlan, after, before};
 use crate::{
     error::Result,
     testing::broken::break_after,
@@ -17,13 +17,13 @@ use crate::{
 /// use serde_json::{Value, json};
 /// use tekton_sdk::{
 ///     ErrorKind,
-///     testing::{FakeComponent, Fault, FaultyTransport, TestBed},
+///     testing::{FakeComponent, CallFault, FaultyTransport, TestBed},
 /// };
 ///
 /// let bed = TestBed::new()?;
 /// bed.serve(FakeComponent::new("counter").answers("count", json!(3))).await?;
 /// let (transport, faults) = FaultyTransport::new(bed.transport().clone(), bed.tekton().clock().clone());
-/// faults.next(1, Fault::FailAfter(ErrorKind::Interrupted));
+/// faults.next(1, CallFault::FailAfter(ErrorKind::Interrupted));
 ///
 /// let tekton = bed.tekton_with(|builder| builder.transport(transport))?;
 /// let lost = tekton.peer("counter").request::<Value>("count").await.unwrap_err();
@@ -35,13 +35,13 @@ use crate::{
 pub struct FaultyTransport<T> {
     inner: T,
     clock: SharedClock,
-    faults: Faults,
+    faults: FaultPlan,
 }
 
 impl<T: Transport> FaultyTransport<T> {
     /// The transport for the subject, and the plan for the test. Delays go by the clock.
-    pub fn new(inner: T, clock: SharedClock) -> (Self, Faults) {
-        let faults = Faults::default();
+    pub fn new(inner: T, clock: SharedClock) -> (Self, FaultPlan) {
+        let faults = FaultPlan::default();
         (Self { inner, clock, faults: faults.clone() }, faults)
     }
 }
@@ -52,21 +52,21 @@ impl<T: Transport> Transport for FaultyTransport<T> {
     async fn send(&self, request: Request) -> Result<Response> {
         match self.faults.take() {
             None => self.inner.send(request).await,
-            Some(Fault::Delay(delay)) => {
+            Some(CallFault::Delay(delay)) => {
                 self.clock.sleep(delay).await;
                 self.inner.send(request).await
             }
-            Some(Fault::FailBefore(kind)) => Err(before(kind)),
-            Some(Fault::FailAfter(kind)) => {
+            Some(CallFault::FailBefore(kind)) => Err(before(kind)),
+            Some(CallFault::FailAfter(kind)) => {
                 self.inner.send(request).await?;
                 Err(after(kind))
             }
-            Some(Fault::BreakBody(bytes)) => {
+            Some(CallFault::BreakBody(bytes)) => {
                 let mut response = self.inner.send(request).await?;
                 response.body = break_after(std::mem::take(&mut response.body), bytes);
                 Ok(response)
             }
-            Some(Fault::Hang) => std::future::pending().await,
+            Some(CallFault::Hang) => std::future::pending().await,
         }
     }
 

@@ -1,5 +1,4 @@
 //! The laws of a [`Directory`].
-#![expect(clippy::missing_panics_doc, reason = "every law panics where it is broken")]
 
 mod finding;
 mod keeping;
