@@ -3,6 +3,7 @@
 
 mod cache;
 mod configuration;
+mod conformance;
 mod data;
 mod errors;
 mod host;
