@@ -149,6 +149,10 @@ mod peers {
     use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
     use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
     use rustls::{ClientConfig, RootCertStore, crypto::ring};
+    use tekton_sdk::wire::{
+        headers,
+        trace::{self, TraceContext},
+    };
 
     use super::*;
 
@@ -197,6 +201,24 @@ mod peers {
                 }
             }
         };
+        // What the house's wire asks for, sent by hand: the part of our cost that no client could save.
+        let with_headers = {
+            let (client, url, document) = (client(), Arc::clone(&url), Arc::clone(document));
+            move |_| {
+                let (client, url, document) = (client.clone(), Arc::clone(&url), Arc::clone(&document));
+                async move {
+                    let request = client.post(&*url).json(&*document).timeout(Duration::from_secs(5));
+                    let request = request
+                        .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+                        .header(headers::CALLER, HeaderValue::from_static("bench"))
+                        .header(headers::ATTEMPT, HeaderValue::from_static("1"))
+                        .header(headers::DEADLINE_MS, HeaderValue::from(5000))
+                        .header(trace::TRACEPARENT, TraceContext::new_root([7; 16], [7; 8], true).to_traceparent());
+                    let answer = request.send().await.expect("the server answers");
+                    keep(answer.json::<Document>().await.expect("the answer is a document"));
+                }
+            }
+        };
         let with_retry = {
             let (client, url, document) = (retrying(client()), Arc::clone(&url), Arc::clone(document));
             move |_| {
@@ -210,6 +232,7 @@ mod peers {
         table
             .case("reqwest", crowd.work(reqwest(client(), None)))
             .case("reqwest with a time-out", crowd.work(reqwest(client(), Some(Duration::from_secs(5)))))
+            .case("reqwest with a time-out and our headers", crowd.work(with_headers))
             .case("reqwest-middleware + reqwest-retry", crowd.work(with_retry))
     }
 }
