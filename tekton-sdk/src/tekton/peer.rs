@@ -46,7 +46,7 @@ impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Resolve { name: Arc::clone(&name), query, directory, doubts });
+        let to = To::Found(Resolve::new(Arc::clone(&name), query, directory, doubts));
         Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default() }))
     }
 
@@ -98,18 +98,18 @@ impl Peer {
         self.check_size(&request)?;
         let operation = Arc::clone(&request.call.operation);
         let pipeline = &tekton.pipeline;
-        let work = async {
-            match &self.0.to {
-                To::Found(resolve) => pipeline.send_through(resolve, request).await,
-                To::At(endpoint) => pipeline.send(request.with_endpoint(endpoint.clone())).await,
-            }
-        };
         let span = tracing::debug_span!(
             names::CALL_SPAN,
             source = &*tekton.source,
             target = &*self.0.name,
             operation = &*operation
         );
+        let start = || match &self.0.to {
+            To::Found(resolve) => pipeline.run(Some(resolve), request),
+            To::At(endpoint) => pipeline.run(None, request.with_endpoint(endpoint.clone())),
+        };
+        // The stages do on the way out what needs no waiting, so that too belongs into the span.
+        let work = span.in_scope(start);
         let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
         self.call_metrics(&operation).record(tekton.clock.now().saturating_duration_since(began));
         result.map_err(|error| match error.target() {
