@@ -62,6 +62,18 @@ impl Body {
         }
     }
 
+    /// The bytes if the body is whole already, none for an empty one; a stream comes back as it is.
+    ///
+    /// # Errors
+    /// The body itself, if it is a stream.
+    pub fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Full(bytes) => Ok(bytes),
+            stream @ Kind::Stream(_) => Err(Self(stream)),
+        }
+    }
+
     /// Whether it is a stream, which can be read only once.
     #[must_use]
     pub const fn is_stream(&self) -> bool {

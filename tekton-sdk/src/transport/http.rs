@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::{Body, Request, Response, Transport, TransportCapabilities, message::endpoint_for};
+use super::{Body, Endpoint, Request, Response, Transport, TransportCapabilities, message::endpoint_for};
 use crate::error::{Error, ErrorKind, Result};
 
 const SCHEMES: &[&str] = &["http", "https"];
@@ -101,15 +101,7 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response> {
-        let endpoint = endpoint_for(&request, SCHEMES)?;
-        let url = endpoint.join(&request.path, request.query.as_deref());
-        let mut outgoing = reqwest::Request::new(request.method, url);
-        *outgoing.headers_mut() = request.headers;
-        *outgoing.body_mut() = match request.body.as_bytes() {
-            Some(bytes) => Some(bytes.clone().into()),
-            None if request.body.is_stream() => Some(reqwest::Body::wrap(request.body)),
-            None => None,
-        };
+        let (endpoint, outgoing) = outgoing(request)?;
         let answer = self.0.execute(outgoing).await.map_err(|e| failure(&endpoint.to_string(), e))?;
         let (head, body) = http::Response::from(answer).into_parts();
         let body = if body.size_hint().exact() == Some(0) { Body::empty() } else { Body::from_http(Answer(body)) };
@@ -119,6 +111,20 @@ impl Transport for HttpTransport {
     fn capabilities(&self) -> TransportCapabilities {
         TransportCapabilities::streaming(SCHEMES)
     }
+}
+
+/// The request as reqwest takes it. A function of its own, so that the future has no room for what is used up before it waits.
+fn outgoing(request: Request) -> Result<(Endpoint, reqwest::Request)> {
+    let endpoint = endpoint_for(&request, SCHEMES)?;
+    let url = endpoint.join(&request.path, request.query.as_deref());
+    let mut outgoing = reqwest::Request::new(request.method, url);
+    *outgoing.headers_mut() = request.headers;
+    *outgoing.body_mut() = match request.body.into_bytes() {
+        Ok(bytes) if bytes.is_empty() => None,
+        Ok(bytes) => Some(bytes.into()),
+        Err(stream) => Some(reqwest::Body::wrap(stream)),
+    };
+    Ok((endpoint, outgoing))
 }
 
 /// Says whether anything can have been sent. The URL is left out of the source: a query may hold what is private.
