@@ -180,12 +180,7 @@ mod peers {
         ClientBuilder::new(client).with(RetryTransientMiddleware::new_with_policy(backoff)).build()
     }
 
-    pub(super) fn add<'a>(
-        table: Table<'a>,
-        crowd: &Crowd<'a>,
-        server: Server,
-        document: &Arc<Document>,
-    ) -> Table<'a> {
+    pub(super) fn add<'a>(table: Table<'a>, crowd: &Crowd<'a>, server: Server, document: &Arc<Document>) -> Table<'a> {
         let url: Arc<str> = format!("http://{}/api/v1/echo", server.http).into();
         let reqwest = |client: reqwest::Client, limit: Option<Duration>| {
             let (url, document) = (Arc::clone(&url), Arc::clone(document));
