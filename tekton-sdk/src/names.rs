@@ -40,8 +40,16 @@ macro_rules! name {
             /// # Errors
             /// [`Invalid`](crate::ErrorKind::Invalid), naming the first character that is not allowed.
             pub fn new(name: impl AsRef<str>) -> Result<Self> {
-                check($what, name.as_ref(), $extra)?;
+                Self::check(name.as_ref())?;
                 Ok(Self(Arc::from(name.as_ref())))
+            }
+
+            #[doc = concat!("Checks the ", $what, " without keeping it.")]
+            ///
+            /// # Errors
+            /// [`Invalid`](crate::ErrorKind::Invalid), naming the first character that is not allowed.
+            pub fn check(name: &str) -> Result<()> {
+                check($what, name, $extra)
             }
 
             /// The name as text.

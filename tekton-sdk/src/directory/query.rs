@@ -1,6 +1,11 @@
 //! Whom to look for, and who of those found comes first.
 
-use std::{cmp::Reverse, sync::Arc, time::SystemTime};
+use std::{
+    cmp::Reverse,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use crate::contract::{Entry, Score};
 
@@ -53,7 +58,7 @@ struct Wanted {
 ///     .ranked(Rank::Score);
 /// # Ok::<(), tekton_sdk::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     name: Option<Arc<str>>,
     id: Option<Arc<str>>,
@@ -63,6 +68,19 @@ pub struct Query {
     min_context_window: Option<u64>,
     health: HealthFilter,
     rank: Rank,
+}
+
+/// A query is hashed on every call, so what most queries leave out costs nothing, and equal queries still hash alike.
+impl Hash for Query {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for text in [&self.name, &self.id, &self.kind].into_iter().flatten() {
+            text.hash(state);
+        }
+        for wanted in self.all.iter().chain(&self.any) {
+            wanted.hash(state);
+        }
+        (self.health, self.rank).hash(state);
+    }
 }
 
 impl Query {

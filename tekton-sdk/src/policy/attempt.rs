@@ -36,8 +36,9 @@ impl Policy for AttemptTimeout {
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let own = request.call.extensions.get::<AttemptLimit>().map(|own| own.0);
         let Some(limit) = own.or(self.limit) else { return next.run(request) };
+        let work = next.run(request);
         Box::pin(async move {
-            match self.clock.timeout(limit, next.run(request)).await {
+            match self.clock.timeout(limit, work).await {
                 Some(done) => done,
                 None => Err(Error::new(ErrorKind::Timeout, format!("no answer within the attempt's {limit:?}"))),
             }

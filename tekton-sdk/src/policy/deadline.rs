@@ -1,5 +1,7 @@
 //! The whole call ends by its deadline.
 
+use std::future;
+
 use super::{Next, Policy};
 use crate::{
     error::{Error, ErrorKind, Result, Sent},
@@ -28,13 +30,14 @@ impl Policy for DeadlinePolicy {
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let Some(deadline) = request.call.deadline else { return next.run(request) };
+        let remaining = deadline.remaining(self.clock.now());
+        if remaining.is_zero() {
+            let past = Error::new(ErrorKind::Timeout, "the deadline had passed before the call began");
+            return Box::pin(future::ready(Err(past.with_sent(Sent::No))));
+        }
+        let work = next.run(request);
         Box::pin(async move {
-            let remaining = deadline.remaining(self.clock.now());
-            if remaining.is_zero() {
-                let past = Error::new(ErrorKind::Timeout, "the deadline had passed before the call began");
-                return Err(past.with_sent(Sent::No));
-            }
-            match self.clock.timeout(remaining, next.run(request)).await {
+            match self.clock.timeout(remaining, work).await {
                 Some(done) => done,
                 None => Err(Error::new(ErrorKind::Timeout, format!("no answer within the deadline of {remaining:?}"))),
             }

@@ -53,7 +53,8 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// Handles one call.
     ///
     /// **When:** once per call for a stage before the retry, once per attempt for one behind it. **Given:** the request and
-    /// the rest of the pipeline. `next.run` may be called not at all, once, or again. **Errors:** those of the rest, or its
-    /// own. **Must not** hold a lock while it waits, or go on working when the future is dropped.
+    /// the rest of the pipeline. `next.run` may be called not at all, once, or again; called before the future is made, it
+    /// keeps the request out of that future, which is then small and quick to make. **Errors:** those of the rest, or its own.
+    /// **Must not** hold a lock while it waits, or go on working when the future is dropped.
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>>;
 }

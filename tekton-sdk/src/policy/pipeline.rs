@@ -45,12 +45,12 @@ impl Pipeline {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        Next { rest: &self.policies, last: None, end: &self.end }.run(request).await
+        self.run(None, request).await
     }
 
-    /// Sends a request through every stage and one more before the transport.
-    pub(crate) async fn send_through(&self, last: &dyn Policy, request: Request) -> Result<Response> {
-        Next { rest: &self.policies, last: Some(last), end: &self.end }.run(request).await
+    /// Sends a request through every stage, and through one more before the transport if one is given.
+    pub(crate) fn run<'a>(&'a self, last: Option<&'a dyn Policy>, request: Request) -> BoxFuture<'a, Result<Response>> {
+        Next { rest: &self.policies, last, end: &self.end }.run(request)
     }
 
     /// The names of the stages, first to last.
@@ -79,7 +79,7 @@ impl<'a> Next<'a> {
         match (self.rest, self.last) {
             ([first, rest @ ..], _) => first.handle(request, Next { rest, ..self }),
             ([], Some(last)) => last.handle(request, Next { last: None, ..self }),
-            ([], None) => Box::pin(self.end.send(request)),
+            ([], None) => self.end.send(request),
         }
     }
 }
@@ -91,25 +91,33 @@ impl fmt::Debug for Next<'_> {
 }
 
 impl End {
-    async fn send(&self, mut request: Request) -> Result<Response> {
+    fn send(&self, mut request: Request) -> BoxFuture<'_, Result<Response>> {
         if let Some(deadline) = request.call.deadline {
             headers::set_deadline(&mut request.headers, deadline.remaining(self.clock.now()));
         }
         headers::set_attempt(&mut request.headers, request.call.attempt);
         let (attempt, collect) = (request.call.attempt, request.call.collect);
-        let mut response = self.transport.send(request).await?;
-        response.attempt = attempt;
-        let Some(cap_bytes) = collect else { return Ok(response) };
-        let body = std::mem::take(&mut response.body);
-        if response.status.is_success() {
-            let bytes = body.collect(cap_bytes).await.map_err(answered)?;
-            response.body = bytes.into();
-            return Ok(response);
-        }
-        // The status is the failure; a body that is too large or breaks does not hide it.
-        let bytes = body.collect(cap_bytes).await.unwrap_or_default();
-        Err(problem::read_failure(response.status, &response.headers, &bytes))
+        let answer = self.transport.send(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            response.attempt = attempt;
+            match collect {
+                Some(cap_bytes) => read(response, cap_bytes).await,
+                None => Ok(response),
+            }
+        })
     }
+}
+
+/// Reads the whole answer, and makes an error of a failing status.
+async fn read(mut response: Response, cap_bytes: usize) -> Result<Response> {
+    let body = std::mem::take(&mut response.body).collect(cap_bytes).await;
+    if response.status.is_success() {
+        response.body = body.map_err(answered)?.into();
+        return Ok(response);
+    }
+    // The status is the failure; a body that is too large or breaks does not hide it.
+    Err(problem::read_failure(response.status, &response.headers, &body.unwrap_or_default()))
 }
 
 /// An answer over the cap was sent for and carried out; only the reading was refused.

@@ -65,13 +65,14 @@ impl Policy for Retry {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let spare = request.try_clone();
+        let first = next.run(request);
         Box::pin(async move {
-            let Some(spare) = request.try_clone() else {
-                return next.run(request).await.map_err(|error| error.with_attempts(1));
-            };
-            match next.run(request).await {
-                Ok(response) => Ok(response),
-                failed => self.again(spare, next, failed).await,
+            match (first.await, spare) {
+                (Ok(response), _) => Ok(response),
+                (Err(error), None) => Err(error.with_attempts(1)),
+                // Boxed, because most calls never come here: their future need not have room for it.
+                (failed, Some(spare)) => Box::pin(self.again(spare, next, failed)).await,
             }
         })
     }

@@ -4,10 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{Tekton, resolve::Resolve};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
     telemetry::{CallMetrics, names},
-    time::Deadline,
+    time::{BoxFuture, Deadline},
     transport::{Endpoint, Request, Response},
     wire::{headers, trace::TraceContext},
 };
@@ -34,7 +34,7 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
-    metrics: RwLock<HashMap<Arc<str>, Arc<CallMetrics>>>,
+    metrics: RwLock<HashMap<Arc<str>, CallMetrics>>,
 }
 
 enum To {
@@ -46,7 +46,7 @@ impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Resolve { name: Arc::clone(&name), query, directory, doubts });
+        let to = To::Found(Resolve::new(Arc::clone(&name), query, directory, doubts));
         Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default() }))
     }
 
@@ -91,31 +91,34 @@ impl Peer {
     ///
     /// # Cancel safety
     /// Dropping the future gives up the call, and the callee's work with it.
-    pub async fn send(&self, mut request: Request) -> Result<Response> {
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        self.start(request, None)?.answer().await
+    }
+
+    /// Does everything up to the first wait; `limit` begins now, and replaces the request's deadline.
+    pub(crate) fn start(&self, mut request: Request, limit: Option<Duration>) -> Result<Underway<'_>> {
         let tekton = &*self.0.tekton.0;
         let began = tekton.clock.now();
+        if let Some(limit) = limit {
+            request.call.deadline = Some(Deadline::after(began, limit));
+        }
         self.inherit(&mut request, began);
         self.check_size(&request)?;
         let operation = Arc::clone(&request.call.operation);
         let pipeline = &tekton.pipeline;
-        let work = async {
-            match &self.0.to {
-                To::Found(resolve) => pipeline.send_through(resolve, request).await,
-                To::At(endpoint) => pipeline.send(request.with_endpoint(endpoint.clone())).await,
-            }
-        };
         let span = tracing::debug_span!(
             names::CALL_SPAN,
             source = &*tekton.source,
             target = &*self.0.name,
             operation = &*operation
         );
-        let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
-        self.call_metrics(&operation).record(tekton.clock.now().saturating_duration_since(began));
-        result.map_err(|error| match error.target() {
-            Some(_) => error,
-            None => error.with_target(self.0.name.to_string()),
-        })
+        let start = || match &self.0.to {
+            To::Found(resolve) => pipeline.run(Some(resolve), request),
+            To::At(endpoint) => pipeline.run(None, request.with_endpoint(endpoint.clone())),
+        };
+        // The stages do on the way out what needs no waiting, so that too belongs into the span.
+        let work = if span.is_disabled() { start() } else { span.in_scope(start) };
+        Ok(Underway { peer: self, operation, began, span, work })
     }
 
     fn inherit(&self, request: &mut Request, now: Instant) {
@@ -144,17 +147,39 @@ impl Peer {
         }
     }
 
-    /// The metric handles of one operation, resolved once.
-    fn call_metrics(&self, operation: &Arc<str>) -> Arc<CallMetrics> {
+    /// Counts one call. The handles of an operation are resolved once.
+    fn record(&self, operation: &Arc<str>, took: Duration) {
         if let Some(known) = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner).get(operation) {
-            return Arc::clone(known);
+            return known.record(took);
         }
         let tekton = &*self.0.tekton.0;
         let mut known = self.0.metrics.write().unwrap_or_else(PoisonError::into_inner);
         let label: Arc<str> =
             if known.len() < MAX_ENDPOINT_LABELS { Arc::clone(operation) } else { names::OTHER.into() };
         let handles = known.entry(Arc::clone(&label));
-        Arc::clone(handles.or_insert_with(|| Arc::new(tekton.metrics.of(&tekton.source, &self.0.name, &label))))
+        handles.or_insert_with(|| tekton.metrics.of(&tekton.source, &self.0.name, &label)).record(took);
+    }
+}
+
+/// A call that has begun.
+pub(crate) struct Underway<'a> {
+    peer: &'a Peer,
+    operation: Arc<str>,
+    began: Instant,
+    span: Span,
+    work: BoxFuture<'a, Result<Response>>,
+}
+
+impl Underway<'_> {
+    /// Waits for the answer, and counts the call.
+    pub(crate) async fn answer(self) -> Result<Response> {
+        let Self { peer, operation, began, span, work } = self;
+        let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
+        peer.record(&operation, peer.0.tekton.0.clock.now().saturating_duration_since(began));
+        result.map_err(|error| match error.target() {
+            Some(_) => error,
+            None => error.with_target(peer.0.name.to_string()),
+        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -78,13 +79,25 @@ impl Doubts {
 /// The stage that finds the endpoint of one peer.
 #[derive(Debug)]
 pub(super) struct Resolve {
-    pub(super) name: Arc<str>,
-    pub(super) query: Query,
-    pub(super) directory: CachedDirectory,
-    pub(super) doubts: Doubts,
+    name: Arc<str>,
+    query: Query,
+    directory: CachedDirectory,
+    doubts: Doubts,
+    last: RwLock<Option<Arc<Chosen>>>,
+}
+
+/// An endpoint as the directory gave it, and as it was read.
+#[derive(Debug)]
+struct Chosen {
+    text: String,
+    parsed: Endpoint,
 }
 
 impl Resolve {
+    pub(super) fn new(name: Arc<str>, query: Query, directory: CachedDirectory, doubts: Doubts) -> Self {
+        Self { name, query, directory, doubts, last: RwLock::default() }
+    }
+
     pub(super) async fn entries(&self) -> Result<Arc<[Entry]>> {
         let found = match self.directory.peek(&self.query) {
             Some(found) => found,
@@ -107,25 +120,58 @@ impl Policy for Resolve {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        Box::pin(self.attempt(request, next))
+        // Who is known already is called without a future that waits for the directory.
+        match self.directory.peek(&self.query) {
+            Some(found) if !found.is_empty() => self.attempt(&found, request, next),
+            _ => Box::pin(async move { self.attempt(&self.entries().await?, request, next).await }),
+        }
     }
 }
 
 impl Resolve {
-    async fn attempt(&self, mut request: Request, next: Next<'_>) -> Result<Response> {
-        let found = self.entries().await?;
-        let Some(entry) = self.doubts.choose(&found) else {
-            return Err(Error::not_found("no component is registered"));
+    fn attempt<'a>(&'a self, found: &[Entry], mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let endpoint = match self.endpoint(found) {
+            Ok(endpoint) => endpoint,
+            Err(error) => return Box::pin(future::ready(Err(error))),
         };
-        request.endpoint = Some(Endpoint::parse(&entry.endpoint)?);
-        let result = next.run(request).await;
-        match &result {
-            Err(error) if error.kind() == ErrorKind::Connect => {
-                self.doubts.add(&entry.endpoint);
-                self.directory.doubt(&self.query);
+        request.endpoint = Some(Endpoint::clone(&endpoint.parsed));
+        let attempt = next.run(request);
+        Box::pin(async move {
+            let result = attempt.await;
+            match &result {
+                Err(error) if error.kind() == ErrorKind::Connect => {
+                    self.doubts.add(&endpoint.text);
+                    self.directory.doubt(&self.query);
+                }
+                _ => self.doubts.remove(&endpoint.text),
             }
-            _ => self.doubts.remove(&entry.endpoint),
+            result
+        })
+    }
+
+    /// The endpoint of whom to call now. The last one is kept parsed: it rarely changes from call to call.
+    fn endpoint(&self, found: &[Entry]) -> Result<Arc<Chosen>> {
+        let mut wrong = None;
+        // Who gave an endpoint that cannot be read is doubted like one who does not answer; there may be others.
+        for _ in found {
+            let Some(entry) = self.doubts.choose(found) else { break };
+            if let Some(last) = &*self.last.read().unwrap_or_else(PoisonError::into_inner)
+                && last.text == entry.endpoint
+            {
+                return Ok(Arc::clone(last));
+            }
+            match Endpoint::parse(&entry.endpoint) {
+                Ok(parsed) => {
+                    let chosen = Arc::new(Chosen { parsed, text: entry.endpoint.clone() });
+                    *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&chosen));
+                    return Ok(chosen);
+                }
+                Err(error) => {
+                    self.doubts.add(&entry.endpoint);
+                    wrong = Some(error);
+                }
+            }
         }
-        result
+        Err(wrong.unwrap_or_else(|| Error::not_found("no component is registered")).with_sent(Sent::No))
     }
 }

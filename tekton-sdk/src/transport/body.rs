@@ -62,6 +62,18 @@ impl Body {
         }
     }
 
+    /// The bytes if the body is whole already, none for an empty one; a stream comes back as it is.
+    ///
+    /// # Errors
+    /// The body itself, if it is a stream.
+    pub fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Full(bytes) => Ok(bytes),
+            stream @ Kind::Stream(_) => Err(Self(stream)),
+        }
+    }
+
     /// Whether it is a stream, which can be read only once.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
@@ -116,6 +128,9 @@ impl Body {
             return Err(too_large(cap_bytes));
         }
         // Most bodies come in one piece, which is then handed on as it is.
+        if self.is_end_stream() {
+            return Ok(first);
+        }
         let Some(second) = self.next().await.transpose()? else { return Ok(first) };
         let mut whole = BytesMut::with_capacity(announced.max(first.len() + second.len()).min(cap_bytes));
         whole.extend_from_slice(&first);
@@ -151,7 +166,11 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Kind::Empty)
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(_) => false,
+            Kind::Stream(stream) => stream.try_lock().is_ok_and(|stream| stream.is_end_stream()),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

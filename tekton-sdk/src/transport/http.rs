@@ -1,4 +1,4 @@
-//! HTTP over reqwest, with everything off that the policies do themselves.
+//! HTTP with everything off that the policies do themselves: plain calls over hyper's pool, the rest over reqwest.
 
 use std::{error::Error as StdError, pin::Pin, task::Poll, time::Duration};
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::{Body, Request, Response, Transport, TransportCapabilities, message::endpoint_for};
+use super::{Body, Endpoint, Request, Response, Transport, TransportCapabilities, message::endpoint_for, plain::Plain};
 use crate::error::{Error, ErrorKind, Result};
 
 const SCHEMES: &[&str] = &["http", "https"];
@@ -65,8 +65,14 @@ impl HttpTransportConfig {
 /// HTTP/1.1 with kept connections, TLS by rustls. Clones share their connections.
 ///
 /// No proxy, no redirects, no time-out but that of connecting and no retry of its own, unless asked in the config.
+///
+/// Calls to `http://` take a short road straight to hyper's pool of connections, unless a proxy or redirects are asked for; all
+/// others go through reqwest, which has the same pool at the end of its road.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(reqwest::Client);
+pub struct HttpTransport {
+    plain: Option<Plain>,
+    full: reqwest::Client,
+}
 
 impl HttpTransport {
     /// Builds the transport.
@@ -94,7 +100,13 @@ impl HttpTransport {
         }
         let client =
             builder.build().map_err(|e| Error::config("the HTTP transport cannot be set up").with_source(e))?;
-        Ok(Self(client))
+        let direct = config.proxy.is_none() && config.max_redirects == 0;
+        Ok(Self { plain: direct.then(|| Plain::new(config)), full: client })
+    }
+
+    #[cfg(test)]
+    pub(super) const fn takes_the_short_road(&self) -> bool {
+        self.plain.is_some()
     }
 }
 
@@ -102,18 +114,24 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response> {
         let endpoint = endpoint_for(&request, SCHEMES)?;
-        let url = endpoint.join(&request.path, request.query.as_deref());
-        let mut outgoing = reqwest::Request::new(request.method, url);
-        *outgoing.headers_mut() = request.headers;
-        *outgoing.body_mut() = match request.body.as_bytes() {
-            Some(bytes) => Some(bytes.clone().into()),
-            None if request.body.is_stream() => Some(reqwest::Body::wrap(request.body)),
-            None => None,
-        };
-        let answer = self.0.execute(outgoing).await.map_err(|e| failure(&endpoint.to_string(), e))?;
-        let (head, body) = http::Response::from(answer).into_parts();
-        let body = if body.size_hint().exact() == Some(0) { Body::empty() } else { Body::from_http(Answer(body)) };
-        Ok(Response { headers: head.headers, ..Response::new(head.status, body) })
+        if let Some(plain) = self.plain.as_ref().filter(|_| endpoint.scheme() == "http") {
+            let sent = plain.send(&endpoint, request)?;
+            let answer = sent.await.map_err(|e| {
+                let kind = if e.is_connect() { ErrorKind::Connect } else { ErrorKind::Interrupted };
+                failure(kind, &endpoint, e)
+            })?;
+            return Ok(received(answer, |e| e));
+        }
+        let sent = self.full.execute(outgoing(&endpoint, request));
+        let answer = sent.await.map_err(|e| {
+            let kind = match () {
+                () if e.is_connect() => ErrorKind::Connect,
+                () if e.is_builder() => ErrorKind::Invalid,
+                () => ErrorKind::Interrupted,
+            };
+            failure(kind, &endpoint, e.without_url())
+        })?;
+        Ok(received(answer.into(), reqwest::Error::without_url))
     }
 
     fn capabilities(&self) -> TransportCapabilities {
@@ -121,24 +139,47 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Says whether anything can have been sent. The URL is left out of the source: a query may hold what is private.
-fn failure(endpoint: &str, error: reqwest::Error) -> Error {
-    let error = error.without_url();
+/// The request as reqwest takes it. A function of its own, so that the future has no room for what is used up before it waits.
+fn outgoing(endpoint: &Endpoint, request: Request) -> reqwest::Request {
+    let url = endpoint.join(&request.path, request.query.as_deref());
+    let mut outgoing = reqwest::Request::new(request.method, url);
+    *outgoing.headers_mut() = request.headers;
+    *outgoing.body_mut() = match request.body.into_bytes() {
+        Ok(bytes) if bytes.is_empty() => None,
+        Ok(bytes) => Some(bytes.into()),
+        Err(stream) => Some(reqwest::Body::wrap(stream)),
+    };
+    outgoing
+}
+
+/// The head of an answer and the stream of its body.
+fn received<B, E, F>(answer: http::Response<B>, private: fn(E) -> F) -> Response
+where
+    B: HttpBody<Data = Bytes, Error = E> + Unpin + Send + 'static,
+    E: 'static,
+    F: StdError + Send + Sync + 'static,
+{
+    let (head, body) = answer.into_parts();
+    let body =
+        if body.size_hint().exact() == Some(0) { Body::empty() } else { Body::from_http(Answer { body, private }) };
+    Response { headers: head.headers, ..Response::new(head.status, body) }
+}
+
+/// Says whether anything can have been sent. No URL is in the source: a query may hold what is private.
+fn failure(kind: ErrorKind, endpoint: &Endpoint, error: impl StdError + Send + Sync + 'static) -> Error {
     if let Some(ours) = own(&error) {
         return ours;
     }
-    let (kind, what) = if error.is_connect() {
-        (ErrorKind::Connect, format!("no connection to {endpoint} could be made"))
-    } else if error.is_builder() {
-        (ErrorKind::Invalid, format!("the request to {endpoint} is malformed"))
-    } else {
-        (ErrorKind::Interrupted, format!("the connection to {endpoint} broke before an answer"))
+    let what = match kind {
+        ErrorKind::Connect => format!("no connection to {endpoint} could be made"),
+        ErrorKind::Invalid => format!("the request to {endpoint} is malformed"),
+        _ => format!("the connection to {endpoint} broke before an answer"),
     };
     Error::new(kind, what).with_source(error)
 }
 
-/// The error of a streamed request body, found again below reqwest's own.
-fn own(error: &reqwest::Error) -> Option<Error> {
+/// The error of a streamed request body, found again below the library's own.
+fn own(error: &dyn StdError) -> Option<Error> {
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(ours) = source.downcast_ref::<Error>() {
@@ -149,10 +190,17 @@ fn own(error: &reqwest::Error) -> Option<Error> {
     None
 }
 
-/// An answer's body with its errors turned into ours.
-struct Answer(reqwest::Body);
+/// An answer's body with its errors turned into ours, once what is private has been taken out of them.
+struct Answer<B, E, F> {
+    body: B,
+    private: fn(E) -> F,
+}
 
-impl HttpBody for Answer {
+impl<B, E, F> HttpBody for Answer<B, E, F>
+where
+    B: HttpBody<Data = Bytes, Error = E> + Unpin,
+    F: StdError + Send + Sync + 'static,
+{
     type Data = Bytes;
     type Error = Error;
 
@@ -160,17 +208,18 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx).map_err(|e| {
-            Error::new(ErrorKind::Interrupted, "the connection broke before the answer was whole")
-                .with_source(e.without_url())
+        let private = self.private;
+        Pin::new(&mut self.body).poll_frame(cx).map_err(|e| {
+            let broke = Error::new(ErrorKind::Interrupted, "the connection broke before the answer was whole");
+            broke.with_source(private(e))
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.body.size_hint()
     }
 }

@@ -10,6 +10,8 @@ mod http;
 mod memory;
 mod message;
 #[cfg(feature = "http")]
+mod plain;
+#[cfg(feature = "http")]
 mod tls;
 
 use std::fmt;

@@ -11,12 +11,14 @@ use crate::{
     names::OperationName,
     policy::AttemptLimit,
     tekton::Peer,
-    time::{BoxFuture, Deadline},
+    time::BoxFuture,
     transport::{Body, CallInfo, Request, Response, Safety},
     wire::headers,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The room that is made for the arguments at first.
+const JSON_BYTES: usize = 1024;
 
 /// A call that is being put together; it is sent when it is awaited.
 ///
@@ -61,7 +63,7 @@ impl<'a, T> Call<'a, T> {
         Self {
             peer,
             method: Method::POST,
-            path: format!("/api/v1/{operation}").into(),
+            path: ["/api/v1/", operation].concat().into(),
             operation: operation.into(),
             query: None,
             headers,
@@ -70,15 +72,17 @@ impl<'a, T> Call<'a, T> {
             timeout: None,
             max_response_bytes: None,
             extensions: http::Extensions::new(),
-            wrong: OperationName::new(operation).err(),
+            wrong: OperationName::check(operation).err(),
             answer: PhantomData,
         }
     }
 
     /// Sends this value as the JSON body.
     pub fn json<B: Serialize + ?Sized>(mut self, body: &B) -> Self {
-        match serde_json::to_vec(body) {
-            Ok(bytes) => {
+        // `to_vec` begins with 128 bytes, and most arguments would make it grow several times.
+        let mut bytes = Vec::with_capacity(JSON_BYTES);
+        match serde_json::to_writer(&mut bytes, body) {
+            Ok(()) => {
                 self.headers.insert(header::CONTENT_TYPE, JSON);
                 self.body = Body::full(bytes);
                 self
@@ -186,14 +190,14 @@ impl<'a, T> Call<'a, T> {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(self) -> Result<Response> {
-        let peer = self.peer.clone();
-        peer.send(self.into_request(false)?).await
+        let (peer, limit) = (self.peer.clone(), self.timeout);
+        peer.start(self.into_request(false)?, limit)?.answer().await
     }
 
     /// Sends the call and collects the answer, which is not read yet.
     pub(crate) async fn collect(self) -> Result<Response> {
-        let peer = self.peer.clone();
-        peer.send(self.into_request(true)?).await
+        let (peer, limit) = (self.peer.clone(), self.timeout);
+        peer.start(self.into_request(true)?, limit)?.answer().await
     }
 
     /// Whom it goes to.
@@ -208,7 +212,6 @@ impl<'a, T> Call<'a, T> {
         let tekton = self.peer.tekton();
         let safety = self.safety.unwrap_or_else(|| Safety::of_method(&self.method));
         let mut call = CallInfo::new(self.peer.shared_name(), self.operation, safety);
-        call.deadline = self.timeout.map(|limit| Deadline::after(tekton.clock().now(), limit));
         call.collect = collect.then(|| self.max_response_bytes.unwrap_or(tekton.defaults().max_response_bytes));
         call.extensions = self.extensions;
         let mut request = Request::new(self.method, self.path, call);
@@ -231,8 +234,8 @@ impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for Call<'a, T> {
     /// Sends the call and reads the answer as JSON.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let peer = self.peer.clone();
-            let response = peer.send(self.into_request(true)?).await?;
+            let (peer, limit) = (self.peer.clone(), self.timeout);
+            let response = peer.start(self.into_request(true)?, limit)?.answer().await?;
             Reply::read(response).map_err(|error| error.with_target(peer.name().to_owned()))
         })
     }

@@ -1,0 +1,11 @@
+//! Tekton beside its peers. `cargo bench -p tekton-sdk-benches --features peers [-- <words of a title>]`; without the
+//! feature only the SDK and the physical limits run.
+
+mod request;
+
+use tekton_sdk_benches::Selection;
+
+fn main() {
+    let selection = Selection::from_process();
+    request::run(&selection);
+}

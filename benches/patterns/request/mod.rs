@@ -1,0 +1,21 @@
+//! Room 1: one call, what it looks up and what it passes through.
+
+mod calls;
+mod document;
+mod lookup;
+mod pipeline;
+mod server;
+
+use tekton_sdk_benches::Selection;
+
+pub(crate) fn run(selection: &Selection) {
+    calls::run(selection);
+    lookup::run(selection);
+    pipeline::run(selection);
+}
+
+/// A runtime on the calling thread, so that a case's processor time is this thread's.
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a machine that runs benchmarks gives a runtime")
+}

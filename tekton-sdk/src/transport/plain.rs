@@ -1,0 +1,141 @@
+//! The short road of `http://` calls: a request straight to hyper's pool of connections.
+
+use std::{
+    io,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_util::{
+    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::{Body, Endpoint, HttpTransportConfig, Request};
+use crate::{error::Result, time::BoxFuture};
+
+/// When a silent connection is probed, and how often after that. These, and the count below, are reqwest's own.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+/// How many probes go unanswered before the connection counts as broken.
+const PROBES: u32 = 3;
+
+/// Sends requests over kept connections. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Plain(Client<Limited, Body>);
+
+impl Plain {
+    pub(super) fn new(config: &HttpTransportConfig) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_keepalive(Some(PROBE_AFTER));
+        connector.set_keepalive_interval(Some(PROBE_AFTER));
+        connector.set_keepalive_retries(Some(PROBES));
+        connector.set_connect_timeout(Some(config.connect_timeout));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(config.max_idle_per_endpoint)
+            .pool_idle_timeout(config.idle_timeout)
+            .build(Limited { connector, limit: config.connect_timeout });
+        Self(client)
+    }
+
+    /// Begins to send a request; the future is the head of the answer.
+    pub(super) fn send(&self, endpoint: &Endpoint, request: Request) -> Result<ResponseFuture> {
+        let mut outgoing = http::Request::new(request.body);
+        *outgoing.method_mut() = request.method;
+        *outgoing.uri_mut() = endpoint.uri(request.path, request.query.as_deref())?;
+        *outgoing.headers_mut() = request.headers;
+        Ok(self.0.request(outgoing))
+    }
+}
+
+/// A connector with one limit over all its work: the name's look-up is under no other.
+#[derive(Clone, Debug)]
+struct Limited {
+    connector: HttpConnector,
+    limit: Duration,
+}
+
+impl Service<Uri> for Limited {
+    type Response = TokioIo<TcpStream>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, std::result::Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        self.connector.poll_ready(cx).map_err(Into::into)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the pool's tasks run on the runtime's time, as reqwest's do")]
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let (connecting, limit) = (self.connector.call(to), self.limit);
+        Box::pin(async move {
+            match tokio::time::timeout(limit, connecting).await {
+                Ok(connected) => Ok(connected?),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "connecting took too long").into()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Method;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use crate::{
+        error::{Error, ErrorKind, Result},
+        transport::{
+            Body, CallInfo, Endpoint, HttpTransport, HttpTransportConfig, Request, Response, Safety, Transport,
+        },
+    };
+
+    /// Calls a server that reads what comes first, writes this and hangs up.
+    async fn call(answer: &'static str, body: Body) -> Result<Response> {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        send(&format!("http://{address}"), body).await
+    }
+
+    async fn send(endpoint: &str, body: Body) -> Result<Response> {
+        let transport = HttpTransport::new(&HttpTransportConfig::default()).unwrap();
+        assert!(transport.takes_the_short_road());
+        let request = Request::new(Method::POST, "/x", CallInfo::new("t", "x", Safety::Write)).with_body(body);
+        transport.send(request.with_endpoint(Endpoint::parse(endpoint)?)).await
+    }
+
+    #[tokio::test]
+    async fn every_way_to_break_has_its_kind() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let refused = send(&format!("http://{free}"), Body::empty()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Connect, "{refused:?}");
+        let silent = call("", Body::full("{}")).await.unwrap_err();
+        assert_eq!(silent.kind(), ErrorKind::Interrupted, "{silent:?}");
+        let cut = call("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", Body::empty()).await.unwrap();
+        assert_eq!(cut.body.collect(100).await.unwrap_err().kind(), ErrorKind::Interrupted);
+        let own = [Ok(Bytes::from("a")), Err(Error::new(ErrorKind::Rejected, "over the cap"))];
+        let own = call("", Body::stream(futures_util::stream::iter(own))).await.unwrap_err();
+        assert_eq!((own.kind(), own.to_string()), (ErrorKind::Rejected, "over the cap".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_whole() {
+        let whole = call("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull", Body::full("{}")).await.unwrap();
+        assert_eq!(whole.body.collect(4).await.unwrap(), "null");
+        let none = call("HTTP/1.1 204 No Content\r\n\r\n", Body::full("{}")).await.unwrap();
+        assert!(none.body.collect(0).await.unwrap().is_empty());
+        let pieces = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nnu\r\n2\r\nll\r\n0\r\n\r\n";
+        assert_eq!(call(pieces, Body::empty()).await.unwrap().body.collect(4).await.unwrap(), "null");
+    }
+}
