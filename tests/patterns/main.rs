@@ -4,6 +4,7 @@
 mod cache;
 mod configuration;
 mod conformance;
+mod conformance_bites;
 mod data;
 mod errors;
 mod host;
