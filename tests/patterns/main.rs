@@ -2,6 +2,7 @@
 
 mod configuration;
 mod errors;
+mod hermes;
 mod host;
 mod lab;
 mod p01_request;
