@@ -7,6 +7,7 @@ mod conformance;
 mod conformance_bites;
 mod data;
 mod errors;
+mod hermes;
 mod host;
 mod lab;
 mod p01_request;

@@ -219,6 +219,11 @@ impl FakeHermes {
         }
     }
 
+    /// Ends it: the port is free, every connection closed.
+    pub async fn shutdown(self) {
+        self.stop().await;
+    }
+
     /// Comes back on the same port with all it knew, dying first if it was alive.
     ///
     /// # Errors
