@@ -1,14 +1,14 @@
 //! A development hub for the processes of one machine: what upstream's Hermes does, in memory, with nothing to install.
 //! Run with: `cargo run --example hermes [-- PORT]`; the port is 8001 unless an argument or `HERMES_PORT` says otherwise.
-//! Expect: how to use it, then a line whenever a component comes, moves or goes; Ctrl-C ends it.
+//! Expect: how to use it, then a line whenever a component comes, moves or goes; Ctrl-C or SIGTERM ends it.
 //!
 //! In your Cargo.toml: tekton-sdk = { version = "0.1", features = ["testing"] }
-//!                     tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal"] }
+//!                     tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::collections::BTreeMap;
 
-use tekton_sdk::{Error, Result, testing::FakeHermes, wire::hermes::ComponentRecord};
+use tekton_sdk::{Error, Result, host::until_signal, testing::FakeHermes, wire::hermes::ComponentRecord};
 
 /// Where upstream's components look for the hub.
 const DEFAULT_PORT: u16 = 8001;
@@ -61,9 +61,7 @@ async fn main() -> Result<()> {
     println!("use it: HERMES_URL={} cargo run --example quickstart", hub.url());
     tokio::select! {
         () = watch(&hub) => {}
-        signal = tokio::signal::ctrl_c() => {
-            signal.map_err(|error| Error::config("Ctrl-C cannot be heard").with_source(error))?;
-        }
+        signal = until_signal() => signal?,
     }
     println!("{} registered at the end", hub.entries().len());
     hub.shutdown().await;

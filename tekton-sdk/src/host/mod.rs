@@ -17,9 +17,11 @@ mod refusal;
 mod router;
 mod serve;
 mod server;
+mod signal;
 
 pub use arguments::Arguments;
 pub use component::Component;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
+pub use signal::until_signal;

@@ -12,6 +12,7 @@ use super::{
     limit::Limit,
     router::Router,
     server::{Server, ServerLimits},
+    signal::until_signal,
 };
 use crate::{
     config::HostConfig,
@@ -287,7 +288,7 @@ impl Served {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if signals cannot be heard.
     pub async fn until_shutdown(self) -> Result<()> {
-        signal().await?;
+        until_signal().await?;
         self.shutdown().await;
         Ok(())
     }
@@ -316,19 +317,4 @@ impl Drop for Served {
             follow.abort();
         }
     }
-}
-
-#[cfg(unix)]
-async fn signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let deaf = |error: std::io::Error| Error::config("signals cannot be heard").with_source(error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
-    futures_util::future::select(std::pin::pin!(terminate.recv()), std::pin::pin!(interrupt.recv())).await;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> Result<()> {
-    tokio::signal::ctrl_c().await.map_err(|error| Error::config("signals cannot be heard").with_source(error))
 }
