@@ -59,16 +59,16 @@ impl<T> Call<'static, T> {
 
 impl<'a, T> Call<'a, T> {
     fn new(peer: Cow<'a, Peer>, operation: &str) -> Self {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::ACCEPT, JSON);
-        headers.insert(crate::wire::headers::API_VERSION, FIRST_VERSION);
+        let mut wire = HeaderMap::with_capacity(8);
+        wire.insert(header::ACCEPT, JSON);
+        wire.insert(headers::API_VERSION, FIRST_VERSION);
         Self {
             peer,
             method: Method::POST,
             path: ["/api/v1/", operation].concat().into(),
             operation: operation.into(),
             query: None,
-            headers,
+            headers: wire,
             body: Body::empty(),
             safety: None,
             timeout: None,
