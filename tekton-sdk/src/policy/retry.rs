@@ -67,7 +67,7 @@ impl Policy for Retry {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        let spare = request.try_clone();
+        let spare = if self.config.max_attempts > 1 { request.try_clone() } else { None };
         let first = next.run(request);
         Box::pin(async move {
             match (first.await, spare) {
