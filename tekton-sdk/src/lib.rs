@@ -1,5 +1,74 @@
-//! The SDK of the Tekton mesh.
+//! An embeddable SDK for components of a Tekton mesh: serve one, find others, call them.
+//!
+//! A component is one struct. It is served on one port, registered with the hub, kept registered, and shut down in order
+//! ([`Component`]). Others find it by name or by what it can do, and call it with a deadline, retries of what was certainly
+//! not sent, a trace and metrics ([`Tekton`], [`Peer`]). Nothing has to be started beside the process.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tekton_sdk::{
+//!     Component, Result, Tekton,
+//!     contract::{Descriptor, Operation, Parameter},
+//!     host::Operations,
+//!     patterns::request::Reply,
+//! };
+//!
+//! struct Greeter;
+//!
+//! const GREET: Operation = Operation::read("greet", "Greets somebody by name.")
+//!     .parameters(&[Parameter::required("name", "whom to greet")]);
+//!
+//! impl Component for Greeter {
+//!     fn descriptor(&self) -> Descriptor {
+//!         Descriptor::new("greeter", "1.0.0").scored_capability("people.greet", 0.9)
+//!     }
+//!
+//!     fn operations(self: Arc<Self>) -> Operations {
+//!         Operations::new().on(&self, GREET, |_, _, args| async move {
+//!             Ok(format!("Good day, {}.", args.get::<String>("name")?))
+//!         })
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let tekton = Tekton::builder().named("example").build()?;
+//! let served = Greeter.serve(&tekton).start().await?;
+//!
+//! let arguments = serde_json::json!({ "name": "Ada" });
+//! let greeting: Reply<String> = tekton.peer("greeter").request("greet").json(&arguments).await?;
+//! assert_eq!(*greeting, "Good day, Ada.");
+//!
+//! served.shutdown().await;
+//! # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
+//! ```
+//!
+//! # Where things are
+//!
+//! | to | look at |
+//! |---|---|
+//! | call, in each of the ten ways | [`patterns`], and [`blocking`] for synchronous code |
+//! | serve | [`host`], [`contract`] |
+//! | find | [`directory`] |
+//! | set up | [`Tekton::builder`], [`config`], [`env`](mod@env) |
+//! | test | [`testing`] |
+//! | understand a failure | [`Error`], [`ErrorKind`] |
+//! | bring a transport, a directory or a policy of one's own | [`transport`], [`directory`], [`policy`] |
+//!
+//! # Features
+//!
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `http` | yes | `HttpTransport` (reqwest, rustls) |
+//! | `host` | yes | a component served on one port |
+//! | `macros` | yes | `#[data]` |
+//! | `metrics` | yes | request metrics in a `prometheus::Registry` |
+//! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
+//! | `full` | no | everything but `testing` |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+extern crate self as tekton_sdk;
+
+pub mod blocking;
 pub mod config;
 pub mod context;
 pub mod contract;
@@ -7,10 +76,13 @@ pub mod directory;
 pub mod env;
 pub mod error;
 #[cfg(feature = "host")]
+#[cfg_attr(docsrs, doc(cfg(feature = "host")))]
 pub mod host;
 pub mod names;
 pub mod patterns;
 pub mod policy;
+#[doc(hidden)]
+pub mod private;
 pub mod random;
 pub mod secret;
 pub mod tekton;
@@ -22,6 +94,8 @@ pub mod time;
 pub mod transport;
 pub mod wire;
 
+/// For those who write a [`transport::Transport`] or a [`directory::Directory`].
+pub use async_trait::async_trait;
 pub use config::Config;
 pub use context::Context;
 pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Sent};
@@ -29,6 +103,9 @@ pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Se
 pub use host::Component;
 pub use secret::Secret;
 pub use tekton::{Client, Peer, Tekton};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use tekton_sdk_macros::data;
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

@@ -86,6 +86,12 @@ impl TektonBuilder {
         self
     }
 
+    /// The settings as they are so far.
+    #[must_use]
+    pub const fn settings(&self) -> &Config {
+        &self.config
+    }
+
     /// Changes the settings in place.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -176,12 +182,9 @@ impl TektonBuilder {
         }
         parts.extensions.insert(config.hub);
         parts.extensions.insert(self.env);
-        #[cfg(feature = "host")]
-        {
-            parts.extensions.insert(config.host);
-            if let Some(instance) = config.instance {
-                parts.extensions.insert(instance);
-            }
+        parts.extensions.insert(config.host);
+        if let Some(instance) = config.instance {
+            parts.extensions.insert(instance);
         }
         parts.build()
     }

@@ -35,10 +35,8 @@ use serde::Deserialize;
 
 pub use builder::TektonBuilder;
 pub use layers::Layers;
-pub use parts::{BatchSettings, BreakerSettings};
+pub use parts::{BatchSettings, BreakerSettings, HostConfig};
 
-#[cfg(feature = "host")]
-use crate::host::HostConfig;
 use crate::{
     directory::{DirectoryConfig, HubConfig},
     env,

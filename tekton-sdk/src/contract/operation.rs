@@ -67,19 +67,37 @@ pub struct Operation {
     pub timeout: Option<Duration>,
     /// The fields of its argument object.
     pub parameters: &'static [Parameter],
+    /// Whether it takes fields that are not listed too.
+    pub open: bool,
 }
 
 impl Operation {
     /// A query.
     #[must_use]
     pub const fn read(name: &'static str, description: &'static str) -> Self {
-        Self { name, description, kind: OperationKind::Read, idempotent: true, timeout: None, parameters: &[] }
+        Self {
+            name,
+            description,
+            kind: OperationKind::Read,
+            idempotent: true,
+            timeout: None,
+            parameters: &[],
+            open: false,
+        }
     }
 
     /// A command.
     #[must_use]
     pub const fn write(name: &'static str, description: &'static str) -> Self {
-        Self { name, description, kind: OperationKind::Write, idempotent: false, timeout: None, parameters: &[] }
+        Self {
+            name,
+            description,
+            kind: OperationKind::Write,
+            idempotent: false,
+            timeout: None,
+            parameters: &[],
+            open: false,
+        }
     }
 
     /// Declares that carrying it out twice has the same outcome as once.
@@ -100,6 +118,13 @@ impl Operation {
     #[must_use]
     pub const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    /// Declares that it takes fields that are not listed too.
+    #[must_use]
+    pub const fn open(mut self) -> Self {
+        self.open = true;
         self
     }
 }

@@ -68,12 +68,15 @@ struct Slot {
 struct Known {
     found: Option<(Arc<[Entry]>, Instant)>,
     failed: Option<(ErrorKind, Arc<str>, Instant)>,
-    forced_at: Option<Instant>,
+    doubted: bool,
+    doubted_at: Option<Instant>,
 }
 
 enum Age {
     Fresh(Arc<[Entry]>),
     Stale(Arc<[Entry]>),
+    /// The directory is known to be down: the answer is served without asking again.
+    Kept(Arc<[Entry]>),
     Ask,
     Failed(Error),
 }
@@ -100,7 +103,7 @@ impl CachedDirectory {
     pub fn peek(&self, query: &Query) -> Option<Arc<[Entry]>> {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
         let known = slots.get(query)?.lock();
-        let (found, at) = known.found.as_ref()?;
+        let (found, at) = known.found.as_ref().filter(|_| !known.doubted)?;
         let fresh = self.0.clock.now().saturating_duration_since(*at) <= self.0.lifetime(found);
         let found = fresh.then(|| Arc::clone(found))?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
@@ -126,6 +129,10 @@ impl CachedDirectory {
                 self.refresh(query, &slot);
                 Ok(found)
             }
+            Age::Kept(found) => {
+                self.0.stale.fetch_add(1, Ordering::Relaxed);
+                Ok(found)
+            }
             Age::Failed(error) => Err(error),
             Age::Ask => self.0.ask(query, &slot).await,
         }
@@ -138,19 +145,17 @@ impl CachedDirectory {
         let now = self.0.clock.now();
         let mut known = slot.lock();
         let recently = |at: Instant| now.saturating_duration_since(at) < self.0.config.negative_ttl;
-        if known.forced_at.is_some_and(recently) {
-            return;
-        }
-        known.forced_at = Some(now);
-        let old = self.0.config.ttl.saturating_add(self.0.config.stale_for).saturating_add(Duration::from_nanos(1));
-        if let (Some((_, at)), Some(past)) = (&mut known.found, now.checked_sub(old)) {
-            *at = past;
+        if !known.doubted_at.is_some_and(recently) {
+            known.doubted = true;
+            known.doubted_at = Some(now);
         }
     }
 
-    /// Forgets every answer.
-    pub fn clear(&self) {
-        self.0.slots.write().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Makes the next look-up of every query ask. The old answers stay, in case the directory is down by then.
+    pub fn doubt_all(&self) {
+        for slot in self.0.slots.read().unwrap_or_else(PoisonError::into_inner).values() {
+            slot.lock().doubted = true;
+        }
     }
 
     /// The changes of what a query finds, asked for every `ttl`.
@@ -219,11 +224,12 @@ impl Inner {
         let known = slot.lock();
         let down = known.failed.as_ref().filter(|(.., at)| since(*at) < self.config.negative_ttl);
         match (&known.found, down) {
-            (Some((found, at)), _) if since(*at) <= self.lifetime(found) => Age::Fresh(Arc::clone(found)),
-            // While the directory is known to be down, whatever is remembered is served without asking it again.
-            (Some((found, _)), Some(_)) if !found.is_empty() => Age::Stale(Arc::clone(found)),
+            (Some((found, at)), _) if !known.doubted && since(*at) <= self.lifetime(found) => {
+                Age::Fresh(Arc::clone(found))
+            }
+            (Some((found, _)), Some(_)) if !found.is_empty() => Age::Kept(Arc::clone(found)),
             (_, Some((kind, what, _))) => Age::Failed(Error::new(*kind, what.to_string())),
-            (Some((found, at)), None) if !found.is_empty() && since(*at) <= self.stale_until() => {
+            (Some((found, at)), None) if !known.doubted && !found.is_empty() && since(*at) <= self.stale_until() => {
                 Age::Stale(Arc::clone(found))
             }
             (_, None) => Age::Ask,
@@ -242,6 +248,7 @@ impl Inner {
             let known = slot.lock();
             if let Some((found, at)) = &known.found
                 && *at >= came_at
+                && !known.doubted
             {
                 return Ok(Arc::clone(found));
             }
@@ -263,6 +270,7 @@ impl Inner {
                 let found: Arc<[Entry]> = found.into();
                 known.found = Some((Arc::clone(&found), now));
                 known.failed = None;
+                known.doubted = false;
                 Ok(found)
             }
             Err(error) => {
@@ -283,7 +291,7 @@ impl Inner {
 impl Directory for CachedDirectory {
     async fn register(&self, registration: &Registration) -> Result<Lease> {
         let lease = self.0.directory.register(registration).await?;
-        self.clear();
+        self.doubt_all();
         Ok(lease)
     }
 
@@ -293,7 +301,7 @@ impl Directory for CachedDirectory {
 
     async fn unregister(&self, lease: &Lease) -> Result<bool> {
         let removed = self.0.directory.unregister(lease).await?;
-        self.clear();
+        self.doubt_all();
         Ok(removed)
     }
 

@@ -108,6 +108,21 @@ impl HermesDirectory {
         Ok(own.pop())
     }
 
+    /// The entry of this lease, unless it is gone or a newer process's.
+    async fn listed(&self, lease: &Lease) -> Result<Option<Entry>> {
+        Ok(self.own(&lease.id).await?.filter(|entry| entry.endpoint == lease.endpoint))
+    }
+
+    /// Removes whatever entry has this id.
+    async fn remove(&self, lease: &Lease) -> Result<bool> {
+        let query: String =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("component_id", &lease.id).finish();
+        let outgoing =
+            Outgoing { query: Some(query), ..Outgoing::post(hermes::UNREGISTER, lease.token.as_ref(), None) };
+        let answer = self.ask(outgoing).await?;
+        Ok(Ack::read(&answer).map_err(|error| error.with_target("hermes"))?.success)
+    }
+
     /// Asks those of whom the hub does not know whether they are well.
     async fn verify(&self, entries: &mut [Entry]) {
         let unknown: Vec<_> = entries
@@ -213,6 +228,16 @@ fn entry(record: ComponentRecord, now: SystemTime) -> Entry {
     }
 }
 
+/// What makes the same entry again.
+fn registration(entry: Entry) -> Registration {
+    let Entry { id, name, version, kind, endpoint, capabilities, metadata, .. } = entry;
+    let mut registration = Registration::new(id, name, version, endpoint);
+    registration.kind = kind.unwrap_or(registration.kind);
+    registration.capabilities = capabilities.into_iter().map(|capability| capability.name).collect();
+    registration.metadata = metadata;
+    registration
+}
+
 fn from_epoch(seconds: f64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
@@ -237,38 +262,34 @@ impl Directory for HermesDirectory {
 
     async fn heartbeat(&self, lease: &Lease) -> Result<Standing> {
         let body = HeartbeatRequest::new(&lease.id).with_status("health", "healthy").to_bytes();
-        match self.ask(Outgoing::post(hermes::HEARTBEAT, lease.token.as_ref(), Some(body))).await {
-            Ok(answer) => {
-                Ack::read(&answer).map_err(|error| error.with_target("hermes"))?;
-            }
-            Err(error) if error.kind() == ErrorKind::Unauthorized => {
-                // The token ended, or another process registered our id under another key.
-                return Ok(match self.own(&lease.id).await? {
-                    Some(entry) if entry.endpoint != lease.endpoint => Standing::Replaced,
-                    _ => Standing::Forgotten,
-                });
-            }
+        let accepted = match self.ask(Outgoing::post(hermes::HEARTBEAT, lease.token.as_ref(), Some(body))).await {
+            Ok(answer) => Ack::read(&answer).map(|_| true).map_err(|error| error.with_target("hermes"))?,
+            // The token has ended, or another process registered our id under another key.
+            Err(error) if error.kind() == ErrorKind::Unauthorized => false,
             Err(error) => return Err(error),
-        }
+        };
         Ok(match self.own(&lease.id).await? {
-            None => Standing::Forgotten,
             Some(entry) if entry.endpoint != lease.endpoint => Standing::Replaced,
-            Some(_) => Standing::Listed,
+            Some(_) if accepted => Standing::Listed,
+            Some(_) | None => Standing::Forgotten,
         })
     }
 
     async fn unregister(&self, lease: &Lease) -> Result<bool> {
         // The hub removes by id alone, and an old token stays valid: look first whose entry it is.
-        let Some(own) = self.own(&lease.id).await? else { return Ok(false) };
-        if own.endpoint != lease.endpoint {
+        if self.listed(lease).await?.is_none() {
             return Ok(false);
         }
-        let query: String =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("component_id", &lease.id).finish();
-        let outgoing =
-            Outgoing { query: Some(query), ..Outgoing::post(hermes::UNREGISTER, lease.token.as_ref(), None) };
-        let answer = self.ask(outgoing).await?;
-        Ok(Ack::read(&answer).map_err(|error| error.with_target("hermes"))?.success)
+        if lease.token.is_some() {
+            match self.remove(lease).await {
+                Err(error) if error.kind() == ErrorKind::Unauthorized => {}
+                done => return done,
+            }
+        }
+        // Somebody removed the entry meanwhile, or the token has ended or never came: only a registration gives a new one.
+        let Some(entry) = self.listed(lease).await? else { return Ok(false) };
+        let renewed = self.register(&registration(entry)).await?;
+        self.remove(&renewed).await
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Entry>> {

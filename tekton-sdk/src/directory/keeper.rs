@@ -13,10 +13,15 @@ use tokio::{
 };
 
 use super::{
-    Directory, HubConfig, Lease,
+    Directory, HubConfig, Lease, Standing,
     machine::{Machine, Outcome, Step},
 };
-use crate::{contract::Registration, error::Result, random::Random, time::SharedClock};
+use crate::{
+    contract::Registration,
+    error::{Result, Sent},
+    random::Random,
+    time::SharedClock,
+};
 
 /// Whether a component is registered.
 #[non_exhaustive]
@@ -52,7 +57,8 @@ impl Registered {
         let (tell, presence) = watch::channel(Presence::Absent);
         let (stop, stopped) = oneshot::channel();
         let machine = Machine::new(clock.now(), config.heartbeat_interval, config.renew_interval);
-        let mut keeper = Keeper { directory, registration, machine, clock, random, tell, lease: None, waits: None };
+        let mut keeper =
+            Keeper { directory, registration, machine, clock, random, tell, lease: None, stray: false, waits: None };
         keeper.register().await;
         let task = tokio::spawn(keeper.run(stopped));
         Self { presence, stop: Some(stop), task: Some(task) }
@@ -65,6 +71,7 @@ impl Registered {
     }
 
     /// The presence as it changes.
+    #[cfg(feature = "host")]
     pub(crate) fn subscribe(&self) -> watch::Receiver<Presence> {
         self.presence.clone()
     }
@@ -107,6 +114,8 @@ struct Keeper {
     random: Random,
     tell: watch::Sender<Presence>,
     lease: Option<Lease>,
+    /// Whether the directory may have registered us although its answer never came.
+    stray: bool,
     waits: Option<Box<dyn Iterator<Item = Duration> + Send>>,
 }
 
@@ -131,13 +140,22 @@ impl Keeper {
                 break;
             }
         }
-        match &self.lease {
+        let Registration { id, endpoint, .. } = &self.registration;
+        let stray = self.stray.then(|| Lease::new(id, endpoint));
+        match self.lease.as_ref().or(stray.as_ref()) {
             Some(lease) => self.directory.unregister(lease).await,
             None => Ok(false),
         }
     }
 
     async fn register(&mut self) {
+        // A newer process may have come since the last heartbeat, or while the directory was down: registering would take its
+        // entry. Where the directory does not say, registering fails as well, or is what heals it.
+        if let Some(lease) = &self.lease
+            && let Ok(Standing::Replaced) = self.directory.heartbeat(lease).await
+        {
+            return self.stand(Standing::Replaced);
+        }
         let outcome = match self.directory.register(&self.registration).await {
             Ok(lease) => {
                 tracing::info!(id = %lease.id, endpoint = %lease.endpoint, "registered");
@@ -151,6 +169,7 @@ impl Keeper {
                 tracing::warn!(error = %error.report(), ?retry_in, "registration failed");
                 if self.lease.is_none() {
                     self.tell.send_replace(Presence::Absent);
+                    self.stray |= error.sent() != Sent::No;
                 }
                 Outcome::RegisterFailed { retry_in }
             }
@@ -160,27 +179,30 @@ impl Keeper {
 
     async fn heartbeat(&mut self) {
         let Some(lease) = &self.lease else { return };
-        let outcome = match self.directory.heartbeat(lease).await {
-            Ok(standing) => {
-                match standing {
-                    super::Standing::Listed => {}
-                    super::Standing::Forgotten => {
-                        tracing::warn!(id = %lease.id, "the directory has forgotten us; registering again");
-                        self.tell.send_replace(Presence::Absent);
-                    }
-                    super::Standing::Replaced => {
-                        tracing::warn!(id = %lease.id, "a newer process has taken over our id");
-                        self.tell.send_replace(Presence::Replaced);
-                    }
-                }
-                Outcome::Beat(standing)
-            }
+        match self.directory.heartbeat(lease).await {
+            Ok(standing) => self.stand(standing),
             Err(error) => {
                 tracing::debug!(error = %error.report(), "heartbeat failed");
-                Outcome::BeatFailed
+                self.machine.on(self.clock.now(), Outcome::BeatFailed);
             }
-        };
-        self.machine.on(self.clock.now(), outcome);
+        }
+    }
+
+    /// Takes in how the directory sees us.
+    fn stand(&mut self, standing: Standing) {
+        let id = &self.registration.id;
+        match standing {
+            Standing::Listed => {}
+            Standing::Forgotten => {
+                tracing::warn!(%id, "the directory has forgotten us; registering again");
+                self.tell.send_replace(Presence::Absent);
+            }
+            Standing::Replaced => {
+                tracing::warn!(%id, "a newer process has taken over our id");
+                self.tell.send_replace(Presence::Replaced);
+            }
+        }
+        self.machine.on(self.clock.now(), Outcome::Beat(standing));
     }
 
     /// Half a second to 30 s, growing, the upper half of each bound drawn by chance.

@@ -54,7 +54,7 @@ pub trait Directory: fmt::Debug + Send + Sync + 'static {
     /// Those of the road to the directory. That the entry was gone already is no error.
     async fn unregister(&self, lease: &Lease) -> Result<bool>;
 
-    /// The entries that match, best first as [`Query::rank`] says; none is an empty list.
+    /// The entries that match, best first as [`Query::ranked`] says; none is an empty list.
     ///
     /// # Errors
     /// Those of the road to the directory.

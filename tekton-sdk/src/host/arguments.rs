@@ -10,16 +10,18 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    contract::Parameter,
+    contract::{Operation, Parameter},
     error::{Error, ErrorKind, FieldError, Result},
 };
 
-/// The arguments of one call: every required one is there, none is unknown. Each is decoded when it is asked for.
+/// The arguments of one call: every required one is there, none is unknown unless the operation is
+/// [open](Operation::open). Each is decoded when it is asked for.
 #[derive(Debug)]
 pub struct Arguments {
     parameters: &'static [Parameter],
     values: Vec<Value>,
     body: Bytes,
+    query: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -38,9 +40,9 @@ impl Arguments {
     /// # Errors
     /// [`Codec`](ErrorKind::Codec) if it is no JSON object; [`Invalid`](ErrorKind::Invalid) naming every parameter that is
     /// missing, unknown or given twice.
-    pub fn from_json(parameters: &'static [Parameter], body: Bytes) -> Result<Self> {
-        let mut found =
-            Found { parameters, body: &body, values: vec![Value::Absent; parameters.len()], wrong: Vec::new() };
+    pub fn from_json(operation: &Operation, body: Bytes) -> Result<Self> {
+        let values = vec![Value::Absent; operation.parameters.len()];
+        let mut found = Found { operation, body: &body, values, wrong: Vec::new() };
         if !body.iter().all(u8::is_ascii_whitespace) {
             let mut reader = serde_json::Deserializer::from_slice(&body);
             let read = reader.deserialize_map(&mut found).and_then(|()| reader.end());
@@ -49,24 +51,27 @@ impl Arguments {
             })?;
         }
         let Found { values, wrong, .. } = found;
-        Self::complete(parameters, values, wrong, body)
+        Self::complete(operation.parameters, values, wrong, body)
     }
 
     /// Reads scalar arguments from a query.
     ///
     /// # Errors
     /// As [`Arguments::from_json`].
-    pub fn from_query(parameters: &'static [Parameter], query: &str) -> Result<Self> {
+    pub fn from_query(operation: &Operation, query: &str) -> Result<Self> {
+        let parameters = operation.parameters;
         let mut values = vec![Value::Absent; parameters.len()];
         let mut wrong = Vec::new();
         for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
             match parameters.iter().position(|p| p.name == name) {
+                None if operation.open => {}
                 None => wrong.push(unknown(parameters, &name)),
                 Some(at) if matches!(values[at], Value::Absent) => values[at] = Value::Text(text.into_owned()),
                 Some(_) => wrong.push(FieldError::new(name, "is given twice")),
             }
         }
-        Self::complete(parameters, values, wrong, Bytes::new())
+        let arguments = Self::complete(parameters, values, wrong, Bytes::new())?;
+        Ok(Self { query: Some(query.to_owned()), ..arguments })
     }
 
     fn complete(
@@ -78,7 +83,7 @@ impl Arguments {
         let absent = parameters.iter().zip(&values).filter(|(p, v)| p.required && matches!(v, Value::Absent));
         wrong.extend(absent.map(|(p, _)| FieldError::new(p.name, format!("is missing: {}", p.description))));
         match wrong.len() {
-            0 => Ok(Self { parameters, values, body }),
+            0 => Ok(Self { parameters, values, body, query: None }),
             1 => Err(Error::invalid("1 argument is wrong").with_fields(wrong)),
             n => Err(Error::invalid(format!("{n} arguments are wrong")).with_fields(wrong)),
         }
@@ -114,6 +119,23 @@ impl Arguments {
         }
     }
 
+    /// All arguments as one value, those that are not listed too. What came in a query is text.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if they are no `T`.
+    pub fn whole<T: DeserializeOwned>(&self) -> Result<T> {
+        let decoded = match &self.query {
+            Some(query) => {
+                let pairs = url::form_urlencoded::parse(query.as_bytes());
+                let texts = pairs.map(|(name, text)| (name.into_owned(), text.into_owned().into()));
+                T::deserialize(serde_json::Value::Object(texts.collect()))
+            }
+            None if self.body.iter().all(u8::is_ascii_whitespace) => serde_json::from_str("{}"),
+            None => serde_json::from_slice(&self.body),
+        };
+        decoded.map_err(|e| Error::invalid(format!("the arguments are wrong: {}", problem_of(&e))).with_source(e))
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(self.parameters.iter().position(|p| p.name == name)?)
     }
@@ -134,7 +156,7 @@ fn unknown(parameters: &[Parameter], name: &str) -> FieldError {
 }
 
 struct Found<'a> {
-    parameters: &'static [Parameter],
+    operation: &'a Operation,
     body: &'a Bytes,
     values: Vec<Value>,
     wrong: Vec<FieldError>,
@@ -152,9 +174,9 @@ impl<'de> Visitor<'de> for &mut Found<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let Some(at) = self.parameters.iter().position(|p| p.name == name) else {
-                if self.wrong.len() < MAX_WRONG {
-                    self.wrong.push(unknown(self.parameters, &name));
+            let Some(at) = self.operation.parameters.iter().position(|p| p.name == name) else {
+                if !self.operation.open && self.wrong.len() < MAX_WRONG {
+                    self.wrong.push(unknown(self.operation.parameters, &name));
                 }
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -178,11 +200,11 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &[Parameter] =
-        &[Parameter::required("text", "what to shorten"), Parameter::optional("sentences", "how many")];
+    const TEXT: Operation = Operation::read("shorten", "Shortens a text.")
+        .parameters(&[Parameter::required("text", "what to shorten"), Parameter::optional("sentences", "how many")]);
 
     fn json(body: &str) -> Result<Arguments> {
-        Arguments::from_json(TEXT, Bytes::copy_from_slice(body.as_bytes()))
+        Arguments::from_json(&TEXT, Bytes::copy_from_slice(body.as_bytes()))
     }
 
     #[test]
@@ -221,12 +243,30 @@ mod tests {
 
     #[test]
     fn a_query_gives_text_numbers_and_truth_values() {
-        let args = Arguments::from_query(TEXT, "text=5&sentences=2").unwrap();
+        let args = Arguments::from_query(&TEXT, "text=5&sentences=2").unwrap();
         assert_eq!(args.get::<String>("text").unwrap(), "5");
         assert_eq!(args.get::<Option<usize>>("sentences").unwrap(), Some(2));
         assert_eq!(args.get::<bool>("text").unwrap_err().kind(), ErrorKind::Invalid);
-        let error = Arguments::from_query(TEXT, "a=1&text=x&text=y").unwrap_err();
+        let error = Arguments::from_query(&TEXT, "a=1&text=x&text=y").unwrap_err();
         assert_eq!(error.fields().len(), 2);
+    }
+
+    #[test]
+    fn an_open_operation_takes_whatever_is_given() {
+        let open = TEXT.open();
+        let args = Arguments::from_json(&open, Bytes::from(r#"{"text": "a", "more": [1]}"#)).unwrap();
+        assert_eq!(args.get::<String>("text").unwrap(), "a");
+        assert_eq!(args.whole::<serde_json::Value>().unwrap(), serde_json::json!({"text": "a", "more": [1]}));
+        let args = Arguments::from_query(&open, "text=a&more=1").unwrap();
+        assert_eq!(args.whole::<serde_json::Value>().unwrap(), serde_json::json!({"text": "a", "more": "1"}));
+        assert_eq!(args.whole::<Vec<u8>>().unwrap_err().kind(), ErrorKind::Invalid);
+        let missing = Arguments::from_json(&open, Bytes::from(r#"{"more": 1}"#)).unwrap_err();
+        assert_eq!(missing.fields()[0].field, "text");
+        let empty = Operation::read("x", "y").open();
+        assert_eq!(
+            Arguments::from_json(&empty, Bytes::new()).unwrap().whole::<serde_json::Value>().unwrap(),
+            serde_json::json!({})
+        );
     }
 
     proptest! {

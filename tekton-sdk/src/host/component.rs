@@ -12,6 +12,7 @@ use crate::{contract::Descriptor, tekton::Tekton};
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use std::sync::Arc;
+/// use serde_json::json;
 /// use tekton_sdk::{
 ///     Component, Result,
 ///     contract::{Descriptor, Operation, Parameter},
@@ -43,7 +44,8 @@ use crate::{contract::Descriptor, tekton::Tekton};
 ///
 /// let bed = TestBed::new()?;
 /// bed.serve(Greeter).await?;
-/// let greeting: Reply<String> = bed.tekton().peer("greeter").request("greet").json(&[("name", "Ada")].into_iter().collect::<std::collections::HashMap<_, _>>()).await?;
+/// let greeter = bed.tekton().peer("greeter");
+/// let greeting: Reply<String> = greeter.request("greet").json(&json!({ "name": "Ada" })).await?;
 /// assert_eq!(*greeting, "Good day, Ada.");
 /// # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
 /// ```

@@ -12,16 +12,13 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::Operations;
+use super::{Operations, refusal::Refusal};
 use crate::{
     contract::{Descriptor, OperationKind},
-    error::Error,
+    error::{Error, ErrorKind},
     tekton::Tekton,
     transport::Response,
-    wire::{
-        health::{HealthBody, HealthStatus},
-        problem::{self, Problem},
-    },
+    wire::health::{HealthBody, HealthStatus},
 };
 
 /// What a host says of itself, and whether it takes calls.
@@ -98,7 +95,8 @@ impl Control {
 
     fn readiness(&self) -> Response {
         if !self.is_ready() {
-            return refusal(&Error::new(crate::ErrorKind::Closed, "the component is starting or shutting down"));
+            let starting = Error::new(ErrorKind::Closed, "the component is starting or shutting down");
+            return Box::<Refusal>::from(starting).answer();
         }
         let body = json!({
             "ready": true,
@@ -121,7 +119,9 @@ impl Control {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
             ),
-            Err(error) => refusal(&Error::internal("the metrics cannot be written").with_source(error)),
+            Err(error) => {
+                Box::<Refusal>::from(Error::internal("the metrics cannot be written").with_source(error)).answer()
+            }
         }
     }
 }
@@ -175,19 +175,4 @@ fn text(value: &Value) -> Bytes {
 
 pub(super) fn json_answer(status: StatusCode, body: Bytes) -> Response {
     Response::new(status, body).with_header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
-}
-
-/// A failure as its problem body.
-pub(super) fn refusal(error: &Error) -> Response {
-    problem_answer(&Problem::from_error(error))
-}
-
-pub(super) fn problem_answer(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let answer = Response::new(status, problem.to_bytes())
-        .with_header(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
-    match problem.retry_after {
-        Some(seconds) => answer.with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
-        None => answer,
-    }
 }

@@ -10,17 +10,18 @@
 
 mod arguments;
 mod component;
-mod config;
 mod control;
 mod limit;
 mod operations;
+mod refusal;
 mod router;
 mod serve;
 mod server;
+mod signal;
 
 pub use arguments::Arguments;
 pub use component::Component;
-pub use config::HostConfig;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
+pub use signal::until_signal;

@@ -1,27 +1,30 @@
 //! From a request to its operation and back to an answer.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::{
-    Arguments, HostConfig, Operations,
-    control::{Control, json_answer, problem_answer, refusal},
+    Arguments, Operations,
+    control::{Control, json_answer},
     limit::Limit,
     operations::{Entry, Run},
+    refusal::Refusal,
 };
 use crate::{
+    config::HostConfig,
     context::Context,
     contract::{Operation, OperationKind},
     error::{Error, ErrorKind, Result},
     telemetry::names,
     time::{Deadline, SharedClock},
     transport::{Handler, Inbound, Response},
-    wire::{headers, problem::Problem, trace::TraceContext},
+    wire::{headers, trace::TraceContext},
 };
 
 /// A component's routes, with every bound of the host's: what the socket and the memory transport both call.
@@ -45,45 +48,43 @@ pub(super) struct Router {
 #[async_trait]
 impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
-        if let Some(answer) = self.control.answer(&request.path) {
-            return match request.method {
-                Method::GET | Method::HEAD => answer,
-                _ => method_not_allowed("GET"),
-            };
-        }
-        match self.route(&request) {
-            Ok(entry) => self.serve(entry, request).await.unwrap_or_else(|error| refusal(&error)),
-            Err(answer) => answer,
-        }
+        let answered = match self.control.answer(&request.path) {
+            Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => Ok(answer),
+            Some(_) => Err(Refusal::method("GET")),
+            None => match self.route(&request) {
+                Ok(entry) => self.serve(entry, request).await,
+                Err(refusal) => Err(refusal),
+            },
+        };
+        answered.unwrap_or_else(|refusal| refusal.answer())
     }
 }
 
 impl Router {
-    fn route(&self, request: &Inbound) -> std::result::Result<&Entry, Response> {
+    fn route(&self, request: &Inbound) -> Result<&Entry, Box<Refusal>> {
         let path = request.path.strip_prefix("/api/v").and_then(|rest| rest.split_once('/'));
         let Some((version, name)) = path else {
             let detail = format!("there is nothing at {:?}; operations stand below /api/v1/", shown(&request.path));
-            return Err(problem_answer(&Problem::new(StatusCode::NOT_FOUND, detail).with_code("unknown_path")));
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_path", detail));
         };
         if !version.parse().is_ok_and(|version: u32| self.versions.contains(&version)) {
             let known: Vec<_> = self.versions.iter().map(|v| format!("v{v}")).collect();
             let detail = format!("API version {:?} is not served; there are: {}", shown(version), known.join(", "));
-            return Err(problem_answer(&Problem::new(StatusCode::NOT_FOUND, detail).with_code("unknown_version")));
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_version", detail));
         }
         let Some(entry) = self.operations.get(name) else {
             let known: Vec<_> = self.operations.table().map(|operation| operation.name).collect();
             let detail = format!("there is no operation {:?}; there are: {}", shown(name), known.join(", "));
-            let problem = Problem::new(StatusCode::NOT_FOUND, detail).with_code("unknown_operation");
-            return Err(problem_answer(&problem.with_known_operations(known)));
+            return Err(Refusal::unknown_operation(detail, known));
         };
         match (&request.method, entry.operation.kind) {
             (&Method::POST, _) | (&Method::GET | &Method::HEAD, OperationKind::Read) => Ok(entry),
-            (_, OperationKind::Read) => Err(method_not_allowed("POST, GET")),
-            (_, OperationKind::Write) => Err(method_not_allowed("POST")),
+            (_, OperationKind::Read) => Err(Refusal::method("POST, GET")),
+            (_, OperationKind::Write) => Err(Refusal::method("POST")),
         }
     }
 
-    async fn serve(&self, entry: &Entry, request: Inbound) -> Result<Response> {
+    async fn serve(&self, entry: &Entry, request: Inbound) -> Result<Response, Box<Refusal>> {
         let operation = &entry.operation;
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;
         let deadline = Deadline::after(self.clock.now(), limit);
@@ -91,44 +92,16 @@ impl Router {
             let place = self.limit.place().await?;
             let context = context_of(&request, deadline);
             let arguments = self.arguments(operation, request).await?;
-            let body = match &entry.run {
-                Run::Async(run) => {
-                    let work = async {
-                        // Made inside, so that a panic before the first wait is contained too.
-                        run(context.clone(), arguments).await
-                    };
-                    let work = AssertUnwindSafe(context.clone().scope(work)).catch_unwind();
-                    work.await.unwrap_or_else(|panic| Err(panicked(operation, &*panic)))?
-                }
-                Run::Blocking(run) => {
-                    let run = Arc::clone(run);
-                    let work = move || {
-                        // The place is given back when the work has ended, not when its caller has gone.
-                        let _place = place;
-                        context.clone().sync_scope(|| run(context, arguments))
-                    };
-                    match tokio::task::spawn_blocking(work).await {
-                        Ok(done) => done?,
-                        Err(error) => match error.try_into_panic() {
-                            Ok(panic) => return Err(panicked(operation, &*panic)),
-                            Err(_) => return Err(Error::new(ErrorKind::Closed, "the component is shutting down")),
-                        },
-                    }
-                }
-            };
+            let body = run(entry, context, arguments, place).await.inspect_err(|error| log(operation, error))?;
             Ok(json_answer(StatusCode::OK, body))
         };
-        let late = || Error::new(ErrorKind::Timeout, format!("{} did not end within {limit:?}", operation.name));
         let work = self.clock.timeout(limit, work);
         let span = tracing::debug_span!(names::SERVE_SPAN, operation = operation.name);
         let done = if span.is_disabled() { work.await } else { work.instrument(span).await };
-        let result = done.unwrap_or_else(|| Err(late()));
-        if let Err(error) = &result
-            && matches!(error.kind(), ErrorKind::Internal | ErrorKind::Config)
-        {
-            tracing::error!(operation = operation.name, error = %error.report(), "an operation failed");
-        }
-        result
+        done.unwrap_or_else(|| {
+            let late = format!("{} did not end within {limit:?}", operation.name);
+            Err(Error::new(ErrorKind::Timeout, late).into())
+        })
     }
 
     /// The least of the caller's, the operation's and the host's time.
@@ -141,12 +114,46 @@ impl Router {
         Ok(limit)
     }
 
-    async fn arguments(&self, operation: &Operation, request: Inbound) -> Result<Arguments> {
+    async fn arguments(&self, operation: &Operation, request: Inbound) -> Result<Arguments, Box<Refusal>> {
         if request.method != Method::POST {
-            return Arguments::from_query(operation.parameters, request.query.as_deref().unwrap_or_default());
+            return Ok(Arguments::from_query(operation, request.query.as_deref().unwrap_or_default())?);
         }
-        let body: Bytes = request.body.collect(self.config.max_body_bytes).await?;
-        Arguments::from_json(operation.parameters, body)
+        match request.body.collect(self.config.max_body_bytes).await {
+            Ok(body) => Ok(Arguments::from_json(operation, body)?),
+            Err(error) if error.kind() == ErrorKind::Rejected => {
+                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", error.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn run(entry: &Entry, context: Context, arguments: Arguments, place: OwnedSemaphorePermit) -> Result<Bytes> {
+    let operation = &entry.operation;
+    match &entry.run {
+        Run::Async(run) => {
+            // Called inside, so that a panic before the first wait is contained too.
+            let work = async { run(context.clone(), arguments).await };
+            let work = AssertUnwindSafe(context.clone().scope(work)).catch_unwind();
+            let done = work.await.unwrap_or_else(|panic| Err(panicked(operation, &*panic)));
+            drop(place);
+            done
+        }
+        Run::Blocking(run) => {
+            let run = Arc::clone(run);
+            let work = move || {
+                // The place is given back when the work has ended, not when its caller has gone.
+                let _place = place;
+                context.clone().sync_scope(|| run(context, arguments))
+            };
+            match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => Err(panicked(operation, &*panic)),
+                    Err(_) => Err(Error::new(ErrorKind::Closed, "the component is shutting down")),
+                },
+            }
+        }
     }
 }
 
@@ -165,16 +172,19 @@ fn context_of(request: &Inbound, deadline: Deadline) -> Context {
 }
 
 /// The panic's message is for the log; the caller learns only that it was one.
-fn panicked(operation: &Operation, panic: &(dyn std::any::Any + Send)) -> Error {
+fn panicked(operation: &Operation, panic: &(dyn Any + Send)) -> Error {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(operation = operation.name, panic = message.unwrap_or("no message"), "an operation panicked");
     Error::internal(format!("the operation {} panicked", operation.name))
 }
 
-fn method_not_allowed(allow: &'static str) -> Response {
-    let detail = format!("this method is not served here; use {allow}");
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_code("method_not_allowed");
-    problem_answer(&problem).with_header(header::ALLOW, HeaderValue::from_static(allow))
+fn log(operation: &Operation, error: &Error) {
+    match error.kind() {
+        ErrorKind::Internal | ErrorKind::Config => {
+            tracing::error!(operation = operation.name, error = %error.report(), "an operation failed");
+        }
+        _ => tracing::debug!(operation = operation.name, error = %error.report(), "an operation failed"),
+    }
 }
 
 fn shown(text: &str) -> String {

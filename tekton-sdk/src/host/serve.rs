@@ -7,20 +7,22 @@ use std::{
 };
 
 use super::{
-    HostConfig, Operations,
+    Operations,
     control::Control,
     limit::Limit,
     router::Router,
     server::{Server, ServerLimits},
+    signal::until_signal,
 };
 use crate::{
+    config::HostConfig,
     contract::{Descriptor, Registration},
     directory::{Directory, HubConfig, Presence, Registered},
     env::Env,
     error::{Error, FieldError, Result},
     names::{ComponentId, ComponentName, Instance},
     tekton::Tekton,
-    transport::{Binding, Handler, MemoryTransport},
+    transport::{Binding, Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
 
@@ -39,10 +41,16 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
+    pub(crate) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
         let config = tekton.setting::<HostConfig>().unwrap_or_default();
         let instance = tekton.setting::<Instance>().map(|instance| instance.to_string());
         Self { tekton, descriptor, operations, config, instance, port: None, advertise: None, memory: None }
+    }
+
+    /// The component's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.descriptor.name
     }
 
     /// Listens on this address. Default: the configuration's, which is 127.0.0.1.
@@ -198,26 +206,28 @@ impl Serve {
 
     fn metadata(&self, router: &Router, endpoint: &str, instance: &Instance) -> Metadata {
         let descriptor = &self.descriptor;
-        let parsed = crate::transport::Endpoint::parse(endpoint).ok();
-        let mut metadata = Metadata::default();
-        metadata.description = (!descriptor.description.is_empty()).then(|| descriptor.description.clone());
-        metadata.host = parsed.as_ref().map(|endpoint| endpoint.host().to_owned());
-        metadata.port = parsed.as_ref().and_then(crate::transport::Endpoint::port);
-        metadata.health_check = Some("/health".to_owned());
-        metadata.dependencies.clone_from(&descriptor.dependencies);
-        metadata.instance = Some(instance.to_string());
-        metadata.api_versions = descriptor.api_versions.iter().map(ToString::to_string).collect();
-        metadata.scores = descriptor.scores();
-        metadata.context_window = descriptor.context_window;
-        metadata.cost = descriptor.cost;
-        metadata.sdk = Some(crate::SDK.to_owned());
-        for version in &descriptor.api_versions {
-            metadata.endpoints.extend(router.operations.table().map(|operation| {
+        let parsed = Endpoint::parse(endpoint).ok();
+        let endpoints = descriptor.api_versions.iter().flat_map(|version| {
+            router.operations.table().map(move |operation| {
                 EndpointInfo::new(format!("/api/v{version}/{}", operation.name), ["POST"])
                     .with_description(operation.description)
-            }));
+            })
+        });
+        Metadata {
+            description: (!descriptor.description.is_empty()).then(|| descriptor.description.clone()),
+            host: parsed.as_ref().map(|endpoint| endpoint.host().to_owned()),
+            port: parsed.as_ref().and_then(Endpoint::port),
+            health_check: Some("/health".to_owned()),
+            dependencies: descriptor.dependencies.clone(),
+            endpoints: endpoints.collect(),
+            instance: Some(instance.to_string()),
+            api_versions: descriptor.api_versions.iter().map(ToString::to_string).collect(),
+            scores: descriptor.scores(),
+            context_window: descriptor.context_window,
+            cost: descriptor.cost,
+            sdk: Some(crate::SDK.to_owned()),
+            ..Metadata::default()
         }
-        metadata
     }
 
     async fn register(&self, registration: Registration) -> Option<Registered> {
@@ -278,7 +288,7 @@ impl Served {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if signals cannot be heard.
     pub async fn until_shutdown(self) -> Result<()> {
-        signal().await?;
+        until_signal().await?;
         self.shutdown().await;
         Ok(())
     }
@@ -307,19 +317,4 @@ impl Drop for Served {
             follow.abort();
         }
     }
-}
-
-#[cfg(unix)]
-async fn signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let deaf = |error: std::io::Error| Error::config("signals cannot be heard").with_source(error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
-    futures_util::future::select(std::pin::pin!(terminate.recv()), std::pin::pin!(interrupt.recv())).await;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> Result<()> {
-    tokio::signal::ctrl_c().await.map_err(|error| Error::config("signals cannot be heard").with_source(error))
 }

@@ -151,16 +151,27 @@ impl Resolve {
 
     /// The endpoint of whom to call now. The last one is kept parsed: it rarely changes from call to call.
     fn endpoint(&self, found: &[Entry]) -> Result<Arc<Chosen>> {
-        let Some(entry) = self.doubts.choose(found) else {
-            return Err(Error::not_found("no component is registered"));
-        };
-        if let Some(last) = &*self.last.read().unwrap_or_else(PoisonError::into_inner)
-            && last.text == entry.endpoint
-        {
-            return Ok(Arc::clone(last));
+        let mut wrong = None;
+        // Who gave an endpoint that cannot be read is doubted like one who does not answer; there may be others.
+        for _ in found {
+            let Some(entry) = self.doubts.choose(found) else { break };
+            if let Some(last) = &*self.last.read().unwrap_or_else(PoisonError::into_inner)
+                && last.text == entry.endpoint
+            {
+                return Ok(Arc::clone(last));
+            }
+            match Endpoint::parse(&entry.endpoint) {
+                Ok(parsed) => {
+                    let chosen = Arc::new(Chosen { parsed, text: entry.endpoint.clone() });
+                    *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&chosen));
+                    return Ok(chosen);
+                }
+                Err(error) => {
+                    self.doubts.add(&entry.endpoint);
+                    wrong = Some(error);
+                }
+            }
         }
-        let chosen = Arc::new(Chosen { parsed: Endpoint::parse(&entry.endpoint)?, text: entry.endpoint.clone() });
-        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&chosen));
-        Ok(chosen)
+        Err(wrong.unwrap_or_else(|| Error::not_found("no component is registered")).with_sent(Sent::No))
     }
 }

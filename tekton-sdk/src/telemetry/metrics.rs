@@ -11,6 +11,7 @@ use crate::{error::Error, telemetry::names};
 
 /// The request metrics of one registry.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "metrics"), non_exhaustive)]
 pub struct RequestMetrics {
     #[cfg(feature = "metrics")]
     total: CounterVec,
@@ -20,6 +21,7 @@ pub struct RequestMetrics {
 
 /// The handles of one source, target and endpoint.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "metrics"), non_exhaustive)]
 pub struct CallMetrics {
     #[cfg(feature = "metrics")]
     total: Counter,

@@ -1,1 +1,30 @@
-//! Fakes, scripted doubles and conformance suites (feature `testing`).
+//! Fakes, doubles and conformance suites (feature `testing`). Not for production.
+//!
+//! | what | for |
+//! |---|---|
+//! | [`TestBed`] | components that call each other: no socket, no sleep, time moved by the test |
+//! | [`FakeHermes`] | a whole hub over a real socket, with upstream's quirks and a plan of faults |
+//! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
+//! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
+//! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`conformance`] | the laws of every seam, run over any backend with one line |
+//! | [`MemoryDirectory`](crate::directory::MemoryDirectory), [`MemoryTransport`](crate::transport::MemoryTransport), [`ManualClock`](crate::time::ManualClock) | the parts of a bed, alone |
+
+mod bed;
+mod block_on;
+mod broken;
+mod component;
+pub mod conformance;
+mod faulty;
+mod hermes;
+mod log;
+mod scripted;
+mod spans;
+
+pub use bed::TestBed;
+pub use block_on::block_on;
+pub use component::{Calls, FakeComponent, RecordedCall};
+pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
+pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
+pub use scripted::{RecordedRequest, Script, ScriptedTransport};
+pub use spans::Record;

@@ -110,6 +110,7 @@ impl Endpoint {
     }
 
     /// The URL of a path below this endpoint.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn join(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.0.url.clone();
         match self.base_path() {

@@ -5,6 +5,7 @@ use std::{error::Error as StdError, pin::Pin, task::Poll, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use pin_project::pin_project;
 
 use super::{Body, Endpoint, Request, Response, Transport, TransportCapabilities, message::endpoint_for, plain::Plain};
 use crate::error::{Error, ErrorKind, Result};
@@ -156,7 +157,7 @@ fn outgoing(endpoint: &Endpoint, request: Request) -> reqwest::Request {
 /// The head of an answer and the stream of its body.
 fn received<B, E, F>(answer: http::Response<B>, private: fn(E) -> F) -> Response
 where
-    B: HttpBody<Data = Bytes, Error = E> + Unpin + Send + 'static,
+    B: HttpBody<Data = Bytes, Error = E> + Send + 'static,
     E: 'static,
     F: StdError + Send + Sync + 'static,
 {
@@ -192,25 +193,25 @@ fn own(error: &dyn StdError) -> Option<Error> {
 }
 
 /// An answer's body with its errors turned into ours, once what is private has been taken out of them.
+#[pin_project]
 struct Answer<B, E, F> {
+    #[pin]
     body: B,
     private: fn(E) -> F,
 }
 
 impl<B, E, F> HttpBody for Answer<B, E, F>
 where
-    B: HttpBody<Data = Bytes, Error = E> + Unpin,
+    B: HttpBody<Data = Bytes, Error = E>,
     F: StdError + Send + Sync + 'static,
 {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let private = self.private;
-        Pin::new(&mut self.body).poll_frame(cx).map_err(|e| {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let answer = self.project();
+        let private = *answer.private;
+        answer.body.poll_frame(cx).map_err(|e| {
             let broke = Error::new(ErrorKind::Interrupted, "the connection broke before the answer was whole");
             broke.with_source(private(e))
         })

@@ -7,8 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
+use http_body_util::BodyExt;
 
-use super::{Endpoint, Handler, Inbound, Request, Response, Transport, TransportCapabilities};
+use super::{Body, Endpoint, Handler, Inbound, Request, Response, Transport, TransportCapabilities};
 use crate::error::{Error, ErrorKind, Result};
 
 type Bound = RwLock<HashMap<String, Arc<dyn Handler>>>;
@@ -93,7 +94,15 @@ impl Transport for MemoryTransport {
             headers: request.headers,
             body: request.body,
         };
-        Ok(handler.handle(inbound).await)
+        let mut response = handler.handle(inbound).await;
+        if response.body.is_stream() {
+            // As over a socket: the callee's reason for breaking off stays its own.
+            response.body = Body::from_http(std::mem::take(&mut response.body).map_err(|error| {
+                Error::new(ErrorKind::Interrupted, "the callee broke off before the answer was whole")
+                    .with_source(error)
+            }));
+        }
+        Ok(response)
     }
 
     fn capabilities(&self) -> TransportCapabilities {

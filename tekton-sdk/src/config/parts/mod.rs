@@ -1,7 +1,9 @@
-//! The settings of rooms that do not read them yet.
+//! The settings of what stands above this floor, and of rooms that do not read them yet.
 
 mod batch;
 mod breaker;
+mod host;
 
 pub use batch::BatchSettings;
 pub use breaker::BreakerSettings;
+pub use host::HostConfig;

@@ -25,7 +25,7 @@ const JSON_BYTES: usize = 1024;
 /// A mistake in what it is given (an operation's name, a header, a value that is no JSON) comes out when it is awaited.
 #[must_use = "a call does nothing until awaited"]
 pub struct Call<'a, T = serde_json::Value> {
-    peer: &'a Peer,
+    peer: Cow<'a, Peer>,
     method: Method,
     path: Cow<'static, str>,
     operation: Arc<str>,
@@ -45,12 +45,19 @@ impl Peer {
     ///
     /// `T` is what the answer is read as; `serde_json::Value` takes everything.
     pub fn request<T>(&self, operation: impl AsRef<str>) -> Call<'_, T> {
-        Call::new(self, operation.as_ref())
+        Call::new(Cow::Borrowed(self), operation.as_ref())
+    }
+}
+
+impl<T> Call<'static, T> {
+    /// A call that keeps its peer, for those who send it elsewhere than where it was put together.
+    pub(crate) fn owned(peer: Peer, operation: &str) -> Self {
+        Self::new(Cow::Owned(peer), operation)
     }
 }
 
 impl<'a, T> Call<'a, T> {
-    fn new(peer: &'a Peer, operation: &str) -> Self {
+    fn new(peer: Cow<'a, Peer>, operation: &str) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, JSON);
         Self {
@@ -80,7 +87,7 @@ impl<'a, T> Call<'a, T> {
                 self.body = Body::full(bytes);
                 self
             }
-            Err(error) => self.is_wrong(
+            Err(error) => self.refuse(
                 Error::new(ErrorKind::Codec, "the arguments cannot be written as JSON")
                     .with_source(error)
                     .with_sent(Sent::No),
@@ -108,7 +115,7 @@ impl<'a, T> Call<'a, T> {
         self.wrong = None;
         if !self.path.starts_with('/') || self.path.contains(['?', '#', '\r', '\n', ' ']) {
             let what = format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.path);
-            return self.is_wrong(Error::invalid(what));
+            return self.refuse(Error::invalid(what));
         }
         self
     }
@@ -165,7 +172,7 @@ impl<'a, T> Call<'a, T> {
                 self.headers.insert(headers::IDEMPOTENCY_KEY, value);
                 self.safety(Safety::Idempotent)
             }
-            _ => self.is_wrong(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
+            _ => self.refuse(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
         }
     }
 
@@ -183,9 +190,19 @@ impl<'a, T> Call<'a, T> {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(self) -> Result<Response> {
-        let peer = self.peer;
-        let limit = self.timeout;
+        let (peer, limit) = (self.peer.clone(), self.timeout);
         peer.start(self.into_request(false)?, limit)?.answer().await
+    }
+
+    /// Sends the call and collects the answer, which is not read yet.
+    pub(crate) async fn collect(self) -> Result<Response> {
+        let (peer, limit) = (self.peer.clone(), self.timeout);
+        peer.start(self.into_request(true)?, limit)?.answer().await
+    }
+
+    /// Whom it goes to.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     fn into_request(self, collect: bool) -> Result<Request> {
@@ -204,7 +221,7 @@ impl<'a, T> Call<'a, T> {
         Ok(request)
     }
 
-    fn is_wrong(mut self, error: Error) -> Self {
+    fn refuse(mut self, error: Error) -> Self {
         self.wrong.get_or_insert(error);
         self
     }
@@ -217,7 +234,7 @@ impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for Call<'a, T> {
     /// Sends the call and reads the answer as JSON.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (peer, limit) = (self.peer, self.timeout);
+            let (peer, limit) = (self.peer.clone(), self.timeout);
             let response = peer.start(self.into_request(true)?, limit)?.answer().await?;
             Reply::read(response).map_err(|error| error.with_target(peer.name().to_owned()))
         })

@@ -46,7 +46,7 @@ impl<T> Reply<T> {
 
 impl<T: DeserializeOwned> Reply<T> {
     /// Reads a collected answer; an empty one counts as `null`.
-    pub(super) fn read(response: Response) -> Result<Self> {
+    pub(crate) fn read(response: Response) -> Result<Self> {
         let body = response.body.as_bytes();
         let value = match body {
             Some(bytes) => serde_json::from_slice(bytes),

@@ -59,6 +59,26 @@ impl Refusal {
         Self::unprocessable(vec![missing(json!(["query", name]), Value::Null)])
     }
 
+    /// 422, for a query parameter whose value cannot be read; `kind` is pydantic's name of the mistake.
+    #[must_use]
+    pub fn wrong_query(kind: &str, name: &str, message: &str, input: Value) -> Self {
+        Self::unprocessable(vec![wrong(kind, json!(["query", name]), message, input)])
+    }
+
+    /// Both refusals in one: a hub that finds several mistakes tells them together, with the status of the first.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let errors = |refusal: &Self| match serde_json::from_slice::<Value>(&refusal.body) {
+            Ok(mut body) => match body["detail"].take() {
+                Value::Array(errors) => errors,
+                sentence => vec![sentence],
+            },
+            Err(_) => Vec::new(),
+        };
+        let all = [errors(&self), errors(other)].concat();
+        Self { status: self.status, ..Self::unprocessable(all) }
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -213,6 +233,11 @@ mod tests {
         );
         assert_eq!(said(Refusal::missing_token()).fields()[0].field, "x-authentication-token");
         assert_eq!(said(Refusal::missing_query("component_id")).fields()[0].field, "component_id");
+        let both = said(Refusal::missing_query("component_id").and(&Refusal::missing_token()));
+        assert_eq!(
+            both.fields().iter().map(|f| &*f.field).collect::<Vec<_>>(),
+            ["component_id", "x-authentication-token"]
+        );
         assert_eq!(said(Refusal::not_found()).to_string(), "answered 404 Not Found: Not Found");
         for (body, field) in [("", "body"), ("[]", "body"), ("{", "body.1"), ("{}", "name")] {
             assert_eq!(said(RegisterRequest::read(body.as_bytes()).unwrap_err()).fields()[0].field, field, "{body:?}");

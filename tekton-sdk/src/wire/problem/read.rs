@@ -40,7 +40,8 @@ struct Told {
 /// `{"error": …}`, text, HTML, and bytes that make no sense.
 ///
 /// The kind is [`Unauthorized`](ErrorKind::Unauthorized) for 401, [`NotFound`](ErrorKind::NotFound) for 404,
-/// [`Conflict`](ErrorKind::Conflict) for 409 and 412, else [`Remote`](ErrorKind::Remote). `Retry-After` in seconds
+/// [`Conflict`](ErrorKind::Conflict) for 409 and 412, [`Timeout`](ErrorKind::Timeout) for 504, because callee and caller
+/// watch the same deadline and either may notice first, else [`Remote`](ErrorKind::Remote). `Retry-After` in seconds
 /// (RFC 9110 §10.2.3), or else the body's `retry_after`, is kept up to an hour. The message holds the status and the
 /// callee's own sentence, never the raw body.
 ///
@@ -61,6 +62,7 @@ pub fn read_failure(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Er
         StatusCode::UNAUTHORIZED => ErrorKind::Unauthorized,
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => ErrorKind::Conflict,
+        StatusCode::GATEWAY_TIMEOUT => ErrorKind::Timeout,
         _ => ErrorKind::Remote,
     };
     let message = told.message(status);

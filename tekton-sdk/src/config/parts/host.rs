@@ -14,7 +14,7 @@ use crate::{env, error::FieldError};
 /// ```
 /// use std::{net::Ipv4Addr, time::Duration};
 ///
-/// use tekton_sdk::host::HostConfig;
+/// use tekton_sdk::config::HostConfig;
 ///
 /// let config = HostConfig::default();
 /// assert_eq!(config.bind, Ipv4Addr::LOCALHOST);

@@ -1,0 +1,14 @@
+//! Every page of the documentation as a module, so that its snippets are compiled and run.
+
+#[doc = include_str!("../README.md")]
+pub mod readme {}
+#[doc = include_str!("guide.md")]
+pub mod guide {}
+#[doc = include_str!("configuration.md")]
+pub mod configuration {}
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+#[doc = include_str!("patterns/01-request.md")]
+pub mod request {}
+#[doc = include_str!("benchmarks.md")]
+pub mod benchmarks {}

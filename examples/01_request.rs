@@ -1,0 +1,71 @@
+//! Room 1, request: a typed call, a deadline, a failure that says what to do, a raw call to a peer with other routes.
+//! Run with: `cargo run --example 01_request`
+//! Expect: four short paragraphs, one for each of these.
+//!
+//! In your Cargo.toml: tekton-sdk = { version = "0.1", features = ["testing"] }
+//!                     tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use http::Method;
+use tekton_sdk::{
+    Component, ErrorKind, Result, Tekton,
+    contract::{Descriptor, Operation, Parameter},
+    host::Operations,
+    patterns::request::Reply,
+};
+
+struct Divider;
+
+const DIVIDE: Operation = Operation::read("divide", "Divides one whole number by another.")
+    .parameters(&[Parameter::required("a", "the dividend"), Parameter::required("b", "the divisor")]);
+const THINK: Operation = Operation::read("think", "Takes its time.");
+
+impl Divider {
+    fn divide(a: i64, b: i64) -> Result<i64> {
+        a.checked_div(b).ok_or_else(|| tekton_sdk::Error::invalid("b must not be 0"))
+    }
+}
+
+impl Component for Divider {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new("divider", "1.0.0").capability("math.divide")
+    }
+
+    fn operations(self: Arc<Self>) -> Operations {
+        Operations::new()
+            .on(&self, DIVIDE, |_, _, args| async move { Self::divide(args.get("a")?, args.get("b")?) })
+            .on(&self, THINK, |_, _, _| std::future::pending::<Result<()>>())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let tekton = Tekton::builder().named("example").build()?;
+    let served = Divider.serve(&tekton).start().await?;
+    let divider = tekton.peer("divider");
+
+    let quotient: Reply<i64> = divider.request("divide").json(&HashMap::from([("a", 42), ("b", 6)])).await?;
+    assert_eq!((*quotient, quotient.attempts()), (7, 1));
+    println!("42 / 6 = {}, in {} attempt", *quotient, quotient.attempts());
+
+    let error = divider.request::<()>("think").timeout(Duration::from_millis(50)).await.expect_err("it never answers");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    println!("\na deadline:\n  {}", error.report());
+
+    let error =
+        divider.request::<i64>("divide").json(&HashMap::from([("a", 1), ("c", 2)])).await.expect_err("c is wrong");
+    let fields: Vec<_> = error.fields().iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(fields, ["c", "b"]);
+    println!("\na failure:\n  {}", error.report());
+
+    let raw: Reply<i64> =
+        divider.request("divide").method(Method::GET).path("/api/v1/divide").query("a", "9").query("b", "3").await?;
+    assert_eq!(*raw, 3);
+    let ping = divider.ping().await?;
+    println!("\na raw call: 9 / 3 = {}; {} answers /health in {:?}", *raw, divider.name(), ping.answered_in);
+
+    assert!(served.shutdown().await);
+    Ok(())
+}

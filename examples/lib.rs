@@ -1,0 +1,1 @@
+//! Examples of `tekton-sdk`; the examples themselves are listed in `Cargo.toml`.

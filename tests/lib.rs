@@ -1,0 +1,1 @@
+//! Integration tests of `tekton-sdk`; the tests themselves are listed in `Cargo.toml`.

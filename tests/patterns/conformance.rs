@@ -1,0 +1,132 @@
+//! Every backend and decorator of ours keeps the laws of its seam.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tekton_sdk::{
+    Error, Result,
+    contract::Entry,
+    directory::{CachedDirectory, DirectoryConfig, HermesDirectory, MemoryDirectory},
+    host::{Server, ServerLimits},
+    testing::{
+        FakeHermes, FaultyDirectory, FaultyTransport,
+        conformance::transport::{Listening, TransportSubject},
+    },
+    time::SharedClock,
+    transport::{Endpoint, Handler, HttpTransport, HttpTransportConfig, MemoryTransport, Transport},
+};
+
+fn memory() -> MemoryDirectory {
+    MemoryDirectory::new(SharedClock::default())
+}
+
+async fn hermes() -> Result<(HermesDirectory, FakeHermes)> {
+    let hub = FakeHermes::start().await?;
+    let transport = HttpTransport::new(&HttpTransportConfig::default())?;
+    let endpoint = Endpoint::parse(&hub.url())?;
+    let limit = Duration::from_secs(5);
+    Ok((HermesDirectory::new(endpoint, Arc::new(transport), SharedClock::default(), limit), hub))
+}
+
+mod memory_directory {
+    tekton_sdk::directory_conformance!(super::memory());
+}
+
+mod fixed_directory {
+    use super::{Entry, MemoryDirectory};
+
+    tekton_sdk::directory_conformance!(MemoryDirectory::fixed([Entry::new("a-1", "a", "http://127.0.0.1:1")]));
+}
+
+mod cached_directory {
+    use super::{Arc, CachedDirectory, DirectoryConfig, SharedClock, memory};
+
+    tekton_sdk::directory_conformance!(CachedDirectory::new(
+        Arc::new(memory()),
+        DirectoryConfig::default(),
+        SharedClock::default()
+    ));
+}
+
+mod hermes_directory {
+    // A pair: the directory, and the hub that must live as long.
+    tekton_sdk::directory_conformance!(super::hermes().await.unwrap());
+}
+
+mod faulty_directory {
+    use super::{FaultyDirectory, SharedClock, memory};
+
+    // A pair too: a plan without a fault.
+    tekton_sdk::directory_conformance!(FaultyDirectory::new(memory(), SharedClock::default()));
+}
+
+/// A transport in memory, and one in front of it that is the subject.
+struct InMemory<T> {
+    far: MemoryTransport,
+    subject: Arc<T>,
+}
+
+impl<T> InMemory<T> {
+    fn new(decorate: impl FnOnce(MemoryTransport) -> T) -> Self {
+        let far = MemoryTransport::new();
+        Self { subject: Arc::new(decorate(far.clone())), far }
+    }
+}
+
+#[async_trait]
+impl<T: Transport> TransportSubject for InMemory<T> {
+    fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.subject) as _
+    }
+
+    async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
+        let binding = self.far.bind("law", handler)?;
+        Ok(Listening::new(binding.endpoint().clone(), binding))
+    }
+
+    async fn nobody(&self) -> Result<Endpoint> {
+        Endpoint::parse("memory://nobody")
+    }
+}
+
+mod memory_transport {
+    tekton_sdk::transport_conformance!(super::InMemory::new(|memory| memory));
+}
+
+mod faulty_transport {
+    use super::{FaultyTransport, InMemory, SharedClock};
+
+    tekton_sdk::transport_conformance!(InMemory::new(|memory| {
+        FaultyTransport::new(memory, SharedClock::default()).0
+    }));
+}
+
+/// Our own client and server over a real socket.
+struct OverHttp(HttpTransport);
+
+#[async_trait]
+impl TransportSubject for OverHttp {
+    fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::bind(any, handler, ServerLimits::default(), SharedClock::default()).await?;
+        Ok(Listening::new(Endpoint::parse(&format!("http://{}", server.local_addr()))?, server))
+    }
+
+    async fn nobody(&self) -> Result<Endpoint> {
+        // A port that was free a moment ago; nobody else of this machine is given it again so soon.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0");
+        let address = listener.and_then(|listener| listener.local_addr());
+        let address = address.map_err(|error| Error::internal("no port is free").with_source(error))?;
+        Endpoint::parse(&format!("http://{address}"))
+    }
+}
+
+mod http_transport {
+    use super::{HttpTransport, HttpTransportConfig, OverHttp};
+
+    tekton_sdk::transport_conformance!(OverHttp(HttpTransport::new(&HttpTransportConfig::default()).unwrap()));
+}

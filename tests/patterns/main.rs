@@ -1,0 +1,14 @@
+//! The rooms as a user sees them: public API, real sockets on loopback, no sleeps.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cache;
+mod configuration;
+mod conformance;
+mod conformance_bites;
+mod data;
+mod errors;
+mod hermes;
+mod host;
+mod lab;
+mod p01_request;
+mod trace_context;
