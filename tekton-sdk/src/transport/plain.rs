@@ -44,6 +44,7 @@ impl Plain {
 
     /// Begins to send a request; the future is the head of the answer.
     pub(super) fn send(&self, endpoint: &Endpoint, request: Request) -> Result<ResponseFuture> {
+        let request = request.into_parts();
         let mut outgoing = http::Request::new(request.body);
         *outgoing.method_mut() = request.method;
         *outgoing.uri_mut() = endpoint.uri(request.path, request.query.as_deref())?;
