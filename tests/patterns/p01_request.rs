@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tekton_sdk::{
     Component, ErrorKind, Sent, Tekton,
     patterns::request::Reply,
+    testing::ScriptedTransport,
     time::Deadline,
     transport::{Body, Safety},
 };
@@ -110,6 +111,37 @@ async fn failures_name_what_is_wrong() {
     let error = lab.request::<u8>("echo").json(&json!({"value": "x"})).await.unwrap_err();
     assert_eq!((error.kind(), error.sent(), error.target()), (ErrorKind::Codec, Sent::Yes, Some("lab")));
     assert!(error.to_string().contains("is not a u8"), "{error}");
+}
+
+#[tokio::test]
+async fn the_wire_carries_what_the_house_says() {
+    let (transport, script) = ScriptedTransport::new();
+    for _ in 0..3 {
+        script.answer(200, "null");
+    }
+    let tekton = Tekton::builder().named("tester").transport(transport).build().unwrap();
+    let peer = tekton.peer_at("http://127.0.0.1:1").unwrap();
+    peer.request::<()>("op").json(&json!({})).timeout(Duration::from_secs(9)).await.unwrap();
+    peer.request::<()>("op").api_version(2).await.unwrap();
+    peer.request::<()>("op").method(Method::PUT).path("/api/esr/store").query("q", "ä b").await.unwrap();
+    let sent = script.requests();
+    let header = |at: usize, name: &str| sent[at].headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!((&sent[0].method, &*sent[0].path), (&Method::POST, "/api/v1/op"));
+    let left: u64 = header(0, "x-tekton-deadline-ms").unwrap().parse().unwrap();
+    assert!((8_000..=9_000).contains(&left), "{left}");
+    for (name, value) in [
+        ("x-tekton-attempt", "1"),
+        ("x-tekton-caller", "tester"),
+        ("x-api-version", "1"),
+        ("content-type", "application/json"),
+        ("accept", "application/json"),
+    ] {
+        assert_eq!(header(0, name).as_deref(), Some(value), "{name}");
+    }
+    assert_eq!(header(0, "traceparent").map(|value| value.len()), Some(55));
+    assert_eq!((&*sent[1].path, header(1, "x-api-version").as_deref()), ("/api/v2/op", Some("2")));
+    assert_eq!((&*sent[2].path, sent[2].query.as_deref()), ("/api/esr/store", Some("q=%C3%A4+b")));
+    assert_eq!(header(2, "x-api-version"), None);
 }
 
 #[tokio::test]

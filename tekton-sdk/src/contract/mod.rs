@@ -8,4 +8,4 @@ mod operation;
 pub use capability::{Capability, Score};
 pub use descriptor::Descriptor;
 pub use entry::{Entry, Registration};
-pub use operation::{Operation, OperationKind, Parameter};
+pub use operation::{Operation, OperationKind, Parameter, ValueType};

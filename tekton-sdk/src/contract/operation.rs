@@ -1,6 +1,50 @@
 //! What may be asked of a component.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// The JSON Schema of a Rust type, made when it is asked for: a table of operations stays a `const`.
+///
+/// ```
+/// use tekton_sdk::contract::ValueType;
+///
+/// const TEXT: ValueType = ValueType::of::<String>();
+/// assert_eq!(TEXT.schema().get("type").unwrap(), "string");
+/// ```
+#[derive(Clone, Copy)]
+pub struct ValueType(fn(&mut SchemaGenerator) -> Schema);
+
+impl ValueType {
+    /// The schema of this type.
+    #[must_use]
+    pub const fn of<T: JsonSchema>() -> Self {
+        Self(|generator| generator.subschema_for::<T>())
+    }
+
+    /// The schema alone, in the dialect of JSON Schema 2020-12, what it refers to under `$defs`.
+    #[must_use]
+    pub fn schema(self) -> Schema {
+        let mut generator = SchemaGenerator::default();
+        let mut schema = self.schema_in(&mut generator);
+        let definitions = generator.take_definitions(true);
+        if !definitions.is_empty() {
+            schema.insert("$defs".to_owned(), definitions.into());
+        }
+        schema
+    }
+
+    /// The schema, what it refers to left with the generator.
+    pub fn schema_in(self, generator: &mut SchemaGenerator) -> Schema {
+        self.0(generator)
+    }
+}
+
+impl fmt::Debug for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueType")
+    }
+}
 
 /// Whether an operation changes something.
 #[expect(clippy::exhaustive_enums, reason = "a caller must decide for each")]
@@ -14,7 +58,7 @@ pub enum OperationKind {
 
 /// One parameter of an operation.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// The field of the argument object.
     pub name: &'static str,
@@ -22,19 +66,28 @@ pub struct Parameter {
     pub description: &'static str,
     /// Whether a call must give it.
     pub required: bool,
+    /// What it is, if the table says.
+    pub value: Option<ValueType>,
 }
 
 impl Parameter {
     /// A parameter that every call gives.
     #[must_use]
     pub const fn required(name: &'static str, description: &'static str) -> Self {
-        Self { name, description, required: true }
+        Self { name, description, required: true, value: None }
     }
 
     /// A parameter that a call may leave out.
     #[must_use]
     pub const fn optional(name: &'static str, description: &'static str) -> Self {
-        Self { name, description, required: false }
+        Self { name, description, required: false, value: None }
+    }
+
+    /// Says what it is.
+    #[must_use]
+    pub const fn of<T: JsonSchema>(mut self) -> Self {
+        self.value = Some(ValueType::of::<T>());
+        self
     }
 }
 
@@ -46,14 +99,15 @@ impl Parameter {
 ///
 /// const SUMMARIZE: Operation = Operation::read("summarize", "Shortens a text to its leading sentences.")
 ///     .parameters(&[
-///         Parameter::required("text", "what to shorten"),
-///         Parameter::optional("sentences", "how many to keep; 3 if left out"),
+///         Parameter::required("text", "what to shorten").of::<String>(),
+///         Parameter::optional("sentences", "how many to keep; 3 if left out").of::<usize>(),
 ///     ])
+///     .returns::<String>()
 ///     .timeout(Duration::from_secs(2));
 /// assert!(SUMMARIZE.parameters[0].required);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Operation {
     /// The last part of its path, and the name of its tool.
     pub name: &'static str,
@@ -69,6 +123,8 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     /// Whether it takes fields that are not listed too.
     pub open: bool,
+    /// What it answers, if the table says.
+    pub answer: Option<ValueType>,
 }
 
 impl Operation {
@@ -83,6 +139,7 @@ impl Operation {
             timeout: None,
             parameters: &[],
             open: false,
+            answer: None,
         }
     }
 
@@ -97,6 +154,7 @@ impl Operation {
             timeout: None,
             parameters: &[],
             open: false,
+            answer: None,
         }
     }
 
@@ -118,6 +176,13 @@ impl Operation {
     #[must_use]
     pub const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    /// Says what it answers.
+    #[must_use]
+    pub const fn returns<T: JsonSchema>(mut self) -> Self {
+        self.answer = Some(ValueType::of::<T>());
         self
     }
 

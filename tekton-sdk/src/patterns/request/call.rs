@@ -17,6 +17,7 @@ use crate::{
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FIRST_VERSION: HeaderValue = HeaderValue::from_static("1");
 /// The room that is made for the arguments at first.
 const JSON_BYTES: usize = 1024;
 
@@ -58,15 +59,16 @@ impl<T> Call<'static, T> {
 
 impl<'a, T> Call<'a, T> {
     fn new(peer: Cow<'a, Peer>, operation: &str) -> Self {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::ACCEPT, JSON);
+        let mut wire = HeaderMap::with_capacity(8);
+        wire.insert(header::ACCEPT, JSON);
+        wire.insert(headers::API_VERSION, FIRST_VERSION);
         Self {
             peer,
             method: Method::POST,
             path: ["/api/v1/", operation].concat().into(),
             operation: operation.into(),
             query: None,
-            headers,
+            headers: wire,
             body: Body::empty(),
             safety: None,
             timeout: None,
@@ -112,6 +114,7 @@ impl<'a, T> Call<'a, T> {
     /// the label in metrics and messages, and need not be an operation's name then.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
         self.path = path.into();
+        self.headers.remove(headers::API_VERSION);
         self.wrong = None;
         if !self.path.starts_with('/') || self.path.contains(['?', '#', '\r', '\n', ' ']) {
             let what = format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.path);
