@@ -17,10 +17,13 @@ use tower_service::Service;
 use super::{Body, Endpoint, HttpTransportConfig, Request};
 use crate::{error::Result, time::BoxFuture};
 
-/// When a silent connection is probed, and how often after that. These, and the count below, are reqwest's own.
+/// When a silent connection is probed, and how often after that. These, and the two below, are reqwest's own.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// How many probes go unanswered before the connection counts as broken.
 const PROBES: u32 = 3;
+/// How long sent bytes may stay unacknowledged before the connection counts as broken.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Sends requests over kept connections. Clones share them.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ impl Plain {
         connector.set_keepalive(Some(PROBE_AFTER));
         connector.set_keepalive_interval(Some(PROBE_AFTER));
         connector.set_keepalive_retries(Some(PROBES));
+        #[cfg(target_os = "linux")]
+        connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         connector.set_connect_timeout(Some(config.connect_timeout));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
