@@ -1,6 +1,9 @@
 //! Room 1 over real sockets: what a caller sees, on good and on bad days.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -8,6 +11,8 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tekton_sdk::{
     Component, ErrorKind, Sent, Tekton,
+    contract::Entry,
+    directory::MemoryDirectory,
     patterns::request::Reply,
     testing::ScriptedTransport,
     time::Deadline,
@@ -281,4 +286,37 @@ async fn calls_are_measured_with_bounded_labels() {
     assert!(rows <= 130, "{rows}");
     assert!(text.contains(r#"integration_requests_total{endpoint="other",source="tester",target="lab"} 72"#), "{text}");
     assert!(tekton_sdk::telemetry::RequestMetrics::register(&registry).is_err());
+}
+
+#[tokio::test]
+async fn entries_that_cannot_be_called_are_passed_over() {
+    let behind = tekton();
+    let (served, _) = serve(&behind).await;
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let entry = |id: &str, endpoint: &str, age: u64| {
+        let mut entry = Entry::new(id, "lab", endpoint);
+        entry.registered_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age));
+        entry
+    };
+    let listed = [
+        entry("lab-malformed", "lab:8005", 0),
+        entry("lab-gone", &format!("http://{gone}"), 1),
+        entry("lab-there", served.endpoint(), 2),
+    ];
+    let tekton = Tekton::builder()
+        .directory(MemoryDirectory::fixed(listed))
+        .configure(|config| config.retry.base_delay = Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let lab = tekton.peer("lab");
+    let reply: Reply<Value> = lab.request("echo").json(&json!({"value": 1})).await.unwrap();
+    assert_eq!((reply.into_inner(), lab.entries().await.unwrap().len()), (json!(1), 3));
+    let again: Reply<Value> = lab.request("echo").json(&json!({"value": 2})).await.unwrap();
+    assert_eq!(again.attempts(), 1, "who was not there is not tried first again");
+
+    let only = MemoryDirectory::fixed([entry("lab-malformed", "lab:8005", 0)]);
+    let tekton = Tekton::builder().directory(only).build().unwrap();
+    let error = tekton.peer("lab").request::<()>("echo").await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::Invalid, Sent::No));
+    assert!(error.to_string().contains(r#"the endpoint "lab:8005" must begin with http://"#), "{error}");
 }
