@@ -10,12 +10,12 @@ use futures_util::stream;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tekton_sdk::{
-    Component, ErrorKind, Sent, Tekton,
+    Component, Context, ErrorKind, Sent, Tekton,
     contract::Entry,
     directory::MemoryDirectory,
     patterns::request::Reply,
     testing::ScriptedTransport,
-    time::Deadline,
+    time::{Clock, Deadline, ManualClock},
     transport::{Body, Safety},
 };
 
@@ -66,17 +66,17 @@ async fn context_reaches_the_callee_and_its_own_calls() {
 
 #[tokio::test]
 async fn an_inherited_deadline_bounds_nested_calls() {
-    let tekton = tekton();
-    let (served, gauge) = serve(&tekton).await;
-    let context = tekton_sdk::Context::new()
-        .with_deadline(Some(Deadline::after(tekton.clock().now(), Duration::from_millis(80))));
-    let lab = tekton.peer("lab");
-    let call = async { lab.request::<()>("hang").timeout(Duration::from_secs(3600)).await };
-    let error = context.scope(call).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    gauge.dropped.notified().await;
-    assert_eq!(gauge.running.load(Ordering::SeqCst), 0);
-    drop(served);
+    let (transport, script) = ScriptedTransport::new();
+    script.answer(200, "null");
+    script.answer(200, "null");
+    let clock = ManualClock::new();
+    let tekton = Tekton::builder().transport(transport).clock(clock.clone()).build().unwrap();
+    let peer = tekton.peer_at("http://127.0.0.1:1").unwrap();
+    let context = Context::new().with_deadline(Some(Deadline::after(clock.now(), Duration::from_millis(80))));
+    context.clone().scope(async { peer.request::<()>("op").timeout(Duration::from_secs(3600)).await }).await.unwrap();
+    context.scope(async { peer.request::<()>("op").timeout(Duration::from_millis(7)).await }).await.unwrap();
+    let left: Vec<_> = script.requests().iter().map(|sent| sent.headers["x-tekton-deadline-ms"].clone()).collect();
+    assert_eq!(left, ["80", "7"], "the earlier one counts");
 }
 
 #[tokio::test]
