@@ -98,6 +98,10 @@ async fn dropping_the_call_drops_the_callees_work() {
     call.abort();
     gauge.dropped.notified().await;
     assert_eq!(gauge.running.load(Ordering::SeqCst), 0);
+    assert!(call.await.unwrap_err().is_cancelled());
+    let text = prometheus::TextEncoder::new().encode_to_string(&tekton.registry().gather()).unwrap();
+    let counted = r#"integration_requests_total{endpoint="hang",source="tester",target="lab"} 1"#;
+    assert!(text.contains(counted), "a call that is given up counts too: {text}");
 }
 
 #[tokio::test]
