@@ -19,7 +19,7 @@ pub(super) fn expand(model: &Model, target: Target, item: TokenStream) -> TokenS
         }
         Target::Constant(mut constant) => {
             let value = &constant.expr;
-            constant.expr = Box::new(syn::Expr::Verbatim(quote!({ #registration #value })));
+            *constant.expr = syn::Expr::Verbatim(quote!({ #registration #value }));
             quote!(#constant)
         }
         Target::Beside { item, conditions } => quote!(#(#conditions)* #registration #item),

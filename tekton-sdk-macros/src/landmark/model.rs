@@ -65,7 +65,7 @@ impl Model {
                 "kind" => {
                     kind_given = true;
                     if let Some(text) = wrong.filled(&argument) {
-                        kind = wrong.kind(&text);
+                        kind = wrong.kind(text);
                         model.kind = text.value();
                     }
                 }

@@ -3,9 +3,13 @@
 mod capability;
 mod descriptor;
 mod entry;
+mod landmark;
 mod operation;
 
 pub use capability::{Capability, Score};
 pub use descriptor::Descriptor;
 pub use entry::{Entry, Registration};
+#[cfg(feature = "macros")]
+pub use landmark::landmarks;
+pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
