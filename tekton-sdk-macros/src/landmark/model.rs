@@ -157,18 +157,21 @@ impl Wrong {
         Some(text)
     }
 
-    /// The named kind that this is, if it is one.
+    /// The named kind that this is, or was meant to be.
     fn kind(&mut self, text: &LitStr) -> Option<&'static Kind> {
         let value = text.value();
-        let found = KINDS.iter().find(|kind| kind.name == value);
-        if found.is_none() {
-            if let Some(near) = nearest(&value, KINDS.iter().map(|kind| kind.name), 2) {
-                self.add(text.span(), format!("{value:?} is no kind of upstream's; did you mean {near:?}?"));
-            } else if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-                self.add(text.span(), "a kind is one word, as \"review_note\"");
-            }
+        let named = |name: &str| KINDS.iter().find(|kind| kind.name == name);
+        if let Some(kind) = named(&value) {
+            return Some(kind);
         }
-        found
+        let near = nearest(&value, KINDS.iter().map(|kind| kind.name), 2);
+        if let Some(near) = near {
+            self.add(text.span(), format!("{value:?} is no kind of upstream's; did you mean {near:?}?"));
+        } else if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            self.add(text.span(), "a kind is one word, as \"review_note\"");
+        }
+        // The other arguments are checked as the kind's that was meant.
+        near.and_then(named)
     }
 
     fn path(&mut self, argument: &Argument) -> Option<Path> {

@@ -178,6 +178,7 @@ fn what_a_kind_needs_is_asked_for() {
 fn mistakes_are_answered_with_what_to_write() {
     for (arguments, part) in [
         (quote!(kind = "danger_zon", title = "T"), "did you mean \"danger_zone\"?"),
+        (quote!(kind = "danger_zon", title = "T", risk = "x"), "did you mean `risks`?"),
         (quote!(kind = "two words", title = "T"), "one word"),
         (quote!(kind = "note", title = " "), "`title` is empty"),
         (quote!(kind = "note", title = "T", x), "`x` has no value; write `x = …`"),
