@@ -227,7 +227,7 @@ fn they_are_written_in_upstream_s_layout() {
             "file_path": landmark.file, "line_number": landmark.line, "timestamp": "1970-01-01T00:00:01.000000",
             "author": "system",
             "metadata": {"risk_level": "high", "risks": [], "mitigation": "", "review_required": true},
-            "tags": ["lm", "money"], "related_landmarks": [], "component": "patterns",
+            "tags": ["lm", "money"], "related_landmarks": [],
         })
     );
     // Nothing new, nothing written: dates stay.
@@ -245,7 +245,7 @@ fn what_others_wrote_stays() {
             "indexes": {"by_type": {"danger_zone": ["theirs"]}, "by_component": {"Hermes": ["theirs"]}, "by_tag": {}}}"#,
     );
     // Written by a process whose registry was overwritten.
-    folder.write("lost.json", r#"{"id": "lost", "type": "note", "component": "Rhetor", "tags": ["old"]}"#);
+    folder.write("lost.json", r#"{"id": "lost", "type": "note", "file_path": "/opt/Rhetor/a.py", "tags": ["old"]}"#);
     folder.write("settings.json", r#"{"id": "something else"}"#);
     folder.write("broken.json", "{");
     ours().write(&folder.0, at(1)).unwrap();

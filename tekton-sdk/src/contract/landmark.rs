@@ -78,10 +78,14 @@ impl Landmark {
     /// Upstream says `"unknown"` in the second case, which in a workspace of Rust crates would be every case.
     #[must_use]
     pub fn component(&self) -> &'static str {
-        let folder = self.file.split(['/', '\\']).find(|part| FOLDERS.contains(part));
         let krate = self.module.split("::").next().filter(|krate| !krate.is_empty());
-        folder.or(krate).unwrap_or("unknown")
+        upstream_component(self.file).or(krate).unwrap_or("unknown")
     }
+}
+
+/// The first part of a path that upstream takes for a component.
+pub(crate) fn upstream_component(path: &str) -> Option<&'static str> {
+    path.split(['/', '\\']).find_map(|part| FOLDERS.into_iter().find(|folder| *folder == part))
 }
 
 /// The folders that upstream takes for components.

@@ -11,5 +11,7 @@ pub use descriptor::Descriptor;
 pub use entry::{Entry, Registration};
 #[cfg(feature = "macros")]
 pub use landmark::landmarks;
+#[cfg(feature = "macros")]
+pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};

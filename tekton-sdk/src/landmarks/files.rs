@@ -17,6 +17,7 @@ use super::{
     record::{record, timestamp},
 };
 use crate::{
+    contract::upstream_component,
     error::{Error, ErrorKind, Result},
     tekton::Tekton,
 };
@@ -26,8 +27,8 @@ type Object = Map<String, Value>;
 /// The index file.
 const REGISTRY: &str = "registry.json";
 
-/// What of a record its indexes are made of.
-const INDEXES: [(&str, &str); 3] = [("by_type", "type"), ("by_component", "component"), ("by_tag", "tags")];
+/// The indexes, by type, by component and by tag.
+const INDEXES: [&str; 3] = ["by_type", "by_component", "by_tag"];
 
 /// No landmark is nearly as large; what is larger is somebody else's.
 const MAX_RECORD_BYTES: u64 = 1024 * 1024;
@@ -86,7 +87,7 @@ impl Landmarks {
             if let Some(before) = &before {
                 keep(&mut own, before);
             }
-            registry.put(&id, &own);
+            registry.put(&id, &own, landmark.component());
             if before.as_ref() != Some(&own) {
                 replace(&path, &own)?;
                 changed += 1;
@@ -143,7 +144,7 @@ impl Registry {
         };
         let lists: std::result::Result<BTreeMap<&str, BTreeMap<String, Vec<String>>>, _> = INDEXES
             .iter()
-            .filter_map(|(name, _)| Some((*name, indexes.get(*name)?)))
+            .filter_map(|name| Some((*name, indexes.get(*name)?)))
             .map(|(name, index)| Ok::<_, serde_json::Error>((name, serde_json::from_value(index.clone())?)))
             .collect();
         lists.map_err(|_| malformed("an index is no object of lists of texts"))?;
@@ -151,16 +152,13 @@ impl Registry {
     }
 
     /// Lists a record, and in the indexes only under what it now says.
-    fn put(&mut self, id: &str, record: &Object) {
+    fn put(&mut self, id: &str, record: &Object, component: &str) {
         if !self.ids.iter().any(|known| known == id) {
             self.ids.push(id.to_owned());
         }
-        for (index, field) in INDEXES {
-            let words: Vec<&str> = match record.get(field) {
-                Some(Value::String(word)) => vec![word],
-                Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
-            };
+        let tags = record.get("tags").and_then(Value::as_array);
+        let tags = tags.into_iter().flatten().filter_map(Value::as_str).collect();
+        for (index, words) in INDEXES.into_iter().zip([vec![text(record, "type")], vec![component], tags]) {
             let index = self.indexes.entry(index).or_insert_with(|| json!({}));
             let Some(index) = index.as_object_mut() else { continue };
             for (word, ids) in index.iter_mut() {
@@ -193,14 +191,15 @@ impl Registry {
             }
         }
         for (id, record) in found {
-            self.put(&id, &record);
+            let component = upstream_component(text(&record, "file_path")).unwrap_or("unknown");
+            self.put(&id, &record, component);
         }
         Ok(())
     }
 
     fn body(&self) -> Object {
         let mut indexes = self.indexes.clone();
-        for (index, _) in INDEXES {
+        for index in INDEXES {
             indexes.entry(index).or_insert_with(|| json!({}));
         }
         let mut body = self.rest.clone();

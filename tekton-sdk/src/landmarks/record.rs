@@ -9,11 +9,16 @@ use super::Landmarks;
 use crate::contract::Landmark;
 
 impl Landmarks {
-    /// The records, with upstream's fields. They are dated with `wall`: what the linker gathers has no date of its own.
+    /// The records, with upstream's fields and `component`, which upstream derives. They are dated with `wall`: what the linker gathers has no date of its own.
     #[must_use]
     pub fn records(&self, wall: SystemTime) -> Vec<Value> {
         let timestamp = timestamp(wall);
-        self.iter().map(|landmark| Value::Object(record(landmark, &timestamp))).collect()
+        let shown = |landmark: &'static Landmark| {
+            let mut record = record(landmark, &timestamp);
+            record.insert("component".to_owned(), landmark.component().into());
+            Value::Object(record)
+        };
+        self.iter().map(shown).collect()
     }
 }
 
@@ -29,6 +34,7 @@ pub(super) fn id(landmark: &Landmark) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
+/// A record with upstream's fields and no other: upstream's reader refuses one that it does not know, and with it all the rest.
 pub(super) fn record(landmark: &Landmark, timestamp: &str) -> Map<String, Value> {
     let record = json!({
         "id": id(landmark),
@@ -42,7 +48,6 @@ pub(super) fn record(landmark: &Landmark, timestamp: &str) -> Map<String, Value>
         "metadata": metadata(landmark),
         "tags": landmark.tags,
         "related_landmarks": [],
-        "component": landmark.component(),
     });
     match record {
         Value::Object(record) => record,
