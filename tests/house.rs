@@ -230,6 +230,7 @@ fn handles_cross_threads() {
     handle::<directory::Registered>();
     handle::<host::Served>();
     handle::<host::Server>();
+    handle::<tekton_sdk::landmarks::Landmarks>();
     handle::<policy::Pipeline>();
     handle::<random::Random>();
     handle::<time::SharedClock>();
