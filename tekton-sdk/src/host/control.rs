@@ -32,6 +32,8 @@ pub(super) struct Control {
     registered: Arc<AtomicBool>,
     discovery: Bytes,
     capabilities: Bytes,
+    #[cfg(feature = "macros")]
+    marks: super::marks::Marks,
 }
 
 /// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
@@ -46,6 +48,8 @@ impl Control {
             registered: Arc::default(),
             discovery: text(&discovery(&descriptor, operations)),
             capabilities: text(&capabilities(&descriptor, operations)),
+            #[cfg(feature = "macros")]
+            marks: super::marks::Marks::new(tekton.clock().wall()),
             tekton,
             descriptor,
         }
@@ -68,7 +72,12 @@ impl Control {
     }
 
     /// The answer of a control route; `None` for any other path.
-    pub(super) fn answer(&self, path: &str) -> Option<Response> {
+    pub(super) fn answer(
+        &self,
+        path: &str,
+        #[cfg_attr(not(feature = "macros"), expect(unused_variables, reason = "only `/landmarks` has filters"))]
+        query: Option<&str>,
+    ) -> Option<Response> {
         Some(match path {
             "/health" => self.health(),
             "/live" => json_answer(StatusCode::OK, text(&json!({ "status": "alive" }))),
@@ -77,6 +86,8 @@ impl Control {
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
+            #[cfg(feature = "macros")]
+            "/landmarks" => self.marks.answer(query.unwrap_or_default()),
             _ => return None,
         })
     }

@@ -7,11 +7,14 @@
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
+//! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
 
 mod arguments;
 mod component;
 mod control;
 mod limit;
+#[cfg(feature = "macros")]
+mod marks;
 mod operations;
 mod refusal;
 mod router;
