@@ -7,11 +7,13 @@
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
+//! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi`] makes the same without a server |
 
 mod arguments;
 mod component;
 mod control;
 mod limit;
+mod openapi;
 mod operations;
 mod refusal;
 mod router;
@@ -21,6 +23,7 @@ mod signal;
 
 pub use arguments::Arguments;
 pub use component::Component;
+pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
