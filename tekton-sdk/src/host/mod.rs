@@ -13,6 +13,7 @@ mod arguments;
 mod component;
 mod control;
 mod limit;
+mod numbers;
 mod openapi;
 mod operations;
 mod refusal;
