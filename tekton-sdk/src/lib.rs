@@ -94,6 +94,8 @@ pub mod time;
 pub mod transport;
 pub mod wire;
 
+/// The types of HTTP that stand in our signatures.
+pub use ::http;
 /// For those who write a [`transport::Transport`] or a [`directory::Directory`].
 pub use async_trait::async_trait;
 pub use config::Config;

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use tekton_sdk::{
     Component, ErrorKind, Tekton,
     contract::{Descriptor, Operation, Parameter},
-    directory::Presence,
+    directory::{MemoryDirectory, Presence},
     host::Operations,
     patterns::request::Reply,
+    testing::{CallFault, FaultyDirectory},
+    time::SharedClock,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -237,6 +239,25 @@ async fn shutdown_is_orderly() {
     running.await.unwrap().unwrap();
     assert!(ending.await.unwrap());
     assert!(TcpStream::connect(address(&endpoint)).await.is_err());
+}
+
+#[tokio::test]
+async fn readiness_goes_first() {
+    let clock = SharedClock::default();
+    let (directory, plan) = FaultyDirectory::new(MemoryDirectory::new(clock.clone()), clock);
+    let tekton = Tekton::builder().directory(directory).build().unwrap();
+    let (served, _) = serve(&tekton).await;
+    let endpoint = served.endpoint().to_owned();
+    assert_eq!(get(&endpoint, "/ready").await.0, 200);
+    // The hub never answers that we leave: the component is not ready, and still answers.
+    plan.next(1, CallFault::Hang);
+    let ending = tokio::spawn(served.shutdown());
+    while plan.met() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get(&endpoint, "/ready").await.0, 503);
+    assert_eq!(get(&endpoint, "/live").await.0, 200);
+    ending.abort();
 }
 
 #[tokio::test]
