@@ -7,7 +7,7 @@
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
-//! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi`] makes the same without a server |
+//! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
 mod component;
