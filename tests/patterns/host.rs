@@ -89,6 +89,9 @@ async fn every_route_answers() {
     let (_, capabilities) = get(url, "/api/capabilities").await;
     assert_eq!((&capabilities["scores"]["lab.work"], &capabilities["request"]), (&json!(0.8), &json!(true)));
     assert_eq!(capabilities.get("streaming"), None);
+    let (status, openapi) = get(url, "/openapi.json").await;
+    assert_eq!((status, &openapi["openapi"], &openapi["info"]["title"]), (200, &json!("3.1.0"), &json!("lab")));
+    assert_eq!(openapi["paths"]["/api/v1/echo"]["post"]["operationId"], "echo");
     let metrics = raw(url, b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
     let (status, unknown) = get(url, "/nothing").await;

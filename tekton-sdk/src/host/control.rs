@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{Operations, refusal::Refusal};
+use super::{Operations, openapi, refusal::Refusal};
 use crate::{
     contract::{Descriptor, OperationKind},
     error::{Error, ErrorKind},
@@ -34,6 +34,7 @@ pub(super) struct Control {
     capabilities: Bytes,
     #[cfg(feature = "macros")]
     marks: super::marks::Marks,
+    openapi: Bytes,
 }
 
 /// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
@@ -50,6 +51,7 @@ impl Control {
             capabilities: text(&capabilities(&descriptor, operations)),
             #[cfg(feature = "macros")]
             marks: super::marks::Marks::new(tekton.clock().wall()),
+            openapi: text(&openapi(&descriptor, operations)),
             tekton,
             descriptor,
         }
@@ -84,6 +86,7 @@ impl Control {
             "/ready" => self.readiness(),
             "/discovery" => json_answer(StatusCode::OK, self.discovery.clone()),
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
+            "/openapi.json" => json_answer(StatusCode::OK, self.openapi.clone()),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
             #[cfg(feature = "macros")]

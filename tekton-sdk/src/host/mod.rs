@@ -8,6 +8,7 @@
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
+//! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
 mod component;
@@ -15,6 +16,8 @@ mod control;
 mod limit;
 #[cfg(feature = "macros")]
 mod marks;
+mod numbers;
+mod openapi;
 mod operations;
 mod refusal;
 mod router;
@@ -24,6 +27,7 @@ mod signal;
 
 pub use arguments::Arguments;
 pub use component::Component;
+pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
