@@ -92,6 +92,10 @@ async fn every_route_answers() {
     let (status, openapi) = get(url, "/openapi.json").await;
     assert_eq!((status, &openapi["openapi"], &openapi["info"]["title"]), (200, &json!("3.1.0"), &json!("lab")));
     assert_eq!(openapi["paths"]["/api/v1/echo"]["post"]["operationId"], "echo");
+    let paths = openapi["paths"].as_object().unwrap().keys();
+    for path in paths.filter(|path| !path.starts_with("/api/v")) {
+        assert_eq!(get(url, path).await.0, 200, "{path}");
+    }
     let metrics = raw(url, b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
     let (status, unknown) = get(url, "/nothing").await;

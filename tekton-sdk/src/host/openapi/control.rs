@@ -16,6 +16,8 @@ pub(super) fn paths(types: &mut Types) -> Vec<(String, Value)> {
         ("/ready", ready),
         #[cfg(feature = "metrics")]
         ("/metrics", metrics()),
+        #[cfg(feature = "macros")]
+        ("/landmarks", landmarks()),
         ("/discovery", get("What it serves.", discovery())),
         ("/api/capabilities", get("What it can do.", capabilities())),
         ("/openapi.json", get("This document.", json!({ "type": "object" }))),
@@ -41,6 +43,21 @@ fn metrics() -> Value {
         "200": { "description": "The metrics.", "content": { "text/plain": { "schema": { "type": "string" } } } },
         "500": reference("responses", "500"),
     });
+    item
+}
+
+#[cfg(feature = "macros")]
+fn landmarks() -> Value {
+    let names = ["id", "type", "title", "description", "file_path", "timestamp", "author", "component"];
+    let mut fields = names.into_iter().map(|name| (name.to_owned(), text())).collect::<Value>();
+    fields["line_number"] = json!({ "type": "integer", "minimum": 0 });
+    fields["metadata"] = json!({ "type": "object" });
+    fields["tags"] = list(text());
+    fields["related_landmarks"] = list(text());
+    let filter = |name: &str| json!({ "name": name, "in": "query", "required": false, "schema": text() });
+    let mut item = get("The landmarks of the program that every filter lets through.", list(object(fields)));
+    item["get"]["parameters"] = ["kind", "tag", "component", "text"].map(filter).to_vec().into();
+    item["get"]["responses"]["400"] = reference("responses", "400");
     item
 }
 

@@ -6,7 +6,7 @@ use super::{reference, types::Types};
 use crate::wire::problem::{self, Problem};
 
 const FAILURES: [(&str, &str); 12] = [
-    ("400", "`codec`: the body is not one JSON object."),
+    ("400", "`codec`: the body is not one JSON object. `unknown_filter`: there is no such filter."),
     ("401", "`unauthorized`: the operation does not accept who calls."),
     (
         "404",
