@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{Operations, refusal::Refusal};
+use super::{Operations, refusal::Refusal, tools};
 use crate::{
     contract::{Descriptor, OperationKind},
     error::{Error, ErrorKind},
@@ -32,6 +32,7 @@ pub(super) struct Control {
     registered: Arc<AtomicBool>,
     discovery: Bytes,
     capabilities: Bytes,
+    tools: Bytes,
 }
 
 /// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
@@ -46,6 +47,7 @@ impl Control {
             registered: Arc::default(),
             discovery: text(&discovery(&descriptor, operations)),
             capabilities: text(&capabilities(&descriptor, operations)),
+            tools: text(&tools::listing(operations)),
             tekton,
             descriptor,
         }
@@ -75,6 +77,7 @@ impl Control {
             "/ready" => self.readiness(),
             "/discovery" => json_answer(StatusCode::OK, self.discovery.clone()),
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
+            "/mcp/tools.json" => json_answer(StatusCode::OK, self.tools.clone()),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
             _ => return None,

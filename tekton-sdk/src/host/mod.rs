@@ -7,6 +7,7 @@
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
+//! | `/mcp/tools.json` | its operations as MCP tools |
 
 mod arguments;
 mod component;
@@ -18,6 +19,7 @@ mod router;
 mod serve;
 mod server;
 mod signal;
+mod tools;
 
 pub use arguments::Arguments;
 pub use component::Component;
