@@ -10,5 +10,6 @@ mod errors;
 mod hermes;
 mod host;
 mod lab;
+mod mcp;
 mod p01_request;
 mod trace_context;

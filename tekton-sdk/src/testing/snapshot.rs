@@ -36,7 +36,6 @@ const MAX_CELLS: usize = 4_000_000;
 /// # Panics
 /// With the lines that differ, if the file says something else, or is not there.
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "a path is given as text or as a path")]
 pub fn assert_tools_snapshot(path: impl AsRef<Path>, tools: &[Tool]) {
     let update = Env::from_process().get(UPDATE_SNAPSHOTS).is_some_and(|value| value != "0" && value != "false");
     if let Err(complaint) = compare(path.as_ref(), &tools_snapshot(tools), update) {
