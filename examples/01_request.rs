@@ -8,11 +8,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use http::Method;
 use tekton_sdk::{
     Component, ErrorKind, Result, Tekton,
     contract::{Descriptor, Operation, Parameter},
     host::Operations,
+    http::Method,
     patterns::request::Reply,
 };
 

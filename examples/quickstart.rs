@@ -1,5 +1,6 @@
 //! Two components work together over real sockets: one reads files, one analyses texts and is found by what it can do.
 //! Run with: `cargo run --example quickstart [-- FILE]`; the README if none is given. `HERMES_URL` names a hub to use.
+//! With `--stay` the components go on until SIGTERM or Ctrl-C, each with its OpenAPI document at `/openapi.json`.
 //! Expect: what was registered, the analysis of the file, how long the calls took, an orderly end.
 //!
 //! In your Cargo.toml: tekton-sdk = { version = "0.1", features = ["testing"] } (`testing` for the hub in the process)
@@ -20,7 +21,7 @@ use tekton_sdk::{
     contract::{Descriptor, Operation, Parameter},
     data,
     directory::Query,
-    host::Operations,
+    host::{Operations, until_signal},
     patterns::request::{Call, Reply},
     testing::FakeHermes,
 };
@@ -44,7 +45,8 @@ struct Text {
 
 impl Reader {
     const READ: Operation = Operation::read("read", "Reads a file of the folder as text.")
-        .parameters(&[Parameter::required("name", "the file's name")]);
+        .parameters(&[Parameter::required("name", "the file's name").of::<String>()])
+        .returns::<Text>();
 
     /// Blocks, so it is served on a thread of its own kind.
     fn read(&self, name: &str) -> Result<Text> {
@@ -89,7 +91,8 @@ struct Analysis {
 impl Analyser {
     const ANALYSE: Operation =
         Operation::read("analyse", "Counts lines and words; a word is a run of letters and digits.")
-            .parameters(&[Parameter::required("text", "what to analyse")]);
+            .parameters(&[Parameter::required("text", "what to analyse").of::<String>()])
+            .returns::<Analysis>();
 
     fn analyse(text: &str) -> Analysis {
         let mut counts = HashMap::<&str, usize>::new();
@@ -136,7 +139,7 @@ impl AnalyserClient {
 
 // ---- the program
 
-async fn run(file: &Path) -> Result<()> {
+async fn run(file: &Path, stay: bool) -> Result<()> {
     let mut builder = Tekton::builder().named("quickstart").layers(Layers::from_process())?.configure(|config| {
         config.request.max_request_bytes = MAX_BYTES;
         config.request.max_response_bytes = MAX_BYTES;
@@ -159,7 +162,11 @@ async fn run(file: &Path) -> Result<()> {
     let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let reader = Reader { folder: folder.to_owned() }.serve(&tekton).start().await?;
     let analyser = Analyser.serve(&tekton).start().await?;
-    let result = work(&tekton, file, [reader.id(), analyser.id()]).await;
+    let mut result = work(&tekton, file, [reader.id(), analyser.id()]).await;
+    if stay && result.is_ok() {
+        println!("\nthe components stay until SIGTERM or Ctrl-C");
+        result = until_signal().await;
+    }
 
     let drained = (analyser.shutdown().await, reader.shutdown().await);
     tekton.shutdown().await;
@@ -216,8 +223,9 @@ async fn work(tekton: &Tekton, file: &Path, ids: [&str; 2]) -> Result<()> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let file = std::env::args_os().nth(1).map_or_else(readme, PathBuf::from);
-    match run(&file).await {
+    let (options, files): (Vec<_>, Vec<_>) = std::env::args_os().skip(1).partition(|argument| argument == "--stay");
+    let file = files.first().map_or_else(readme, PathBuf::from);
+    match run(&file, !options.is_empty()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("quickstart: {}", error.report());

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "wire", "env", "telemetry", "context"],
     &["transport", "directory", "policy"],
     &["tekton"],
-    &["request"],
+    &["request", "landmarks"],
     &["config"],
     &["host"],
     &["blocking"],
@@ -230,6 +230,7 @@ fn handles_cross_threads() {
     handle::<directory::Registered>();
     handle::<host::Served>();
     handle::<host::Server>();
+    handle::<tekton_sdk::landmarks::Landmarks>();
     handle::<policy::Pipeline>();
     handle::<random::Random>();
     handle::<time::SharedClock>();

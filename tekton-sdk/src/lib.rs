@@ -50,6 +50,7 @@
 //! | serve | [`host`], [`contract`] |
 //! | find | [`directory`] |
 //! | set up | [`Tekton::builder`], [`config`], [`env`](mod@env) |
+//! | mark places in the code | [`landmarks`] |
 //! | test | [`testing`] |
 //! | understand a failure | [`Error`], [`ErrorKind`] |
 //! | bring a transport, a directory or a policy of one's own | [`transport`], [`directory`], [`policy`] |
@@ -60,7 +61,7 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
-//! | `macros` | yes | `#[data]` |
+//! | `macros` | yes | `#[data]`, `#[landmark]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |
@@ -78,6 +79,9 @@ pub mod error;
 #[cfg(feature = "host")]
 #[cfg_attr(docsrs, doc(cfg(feature = "host")))]
 pub mod host;
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub mod landmarks;
 pub mod names;
 pub mod patterns;
 pub mod policy;
@@ -94,6 +98,8 @@ pub mod time;
 pub mod transport;
 pub mod wire;
 
+/// The types of HTTP that stand in our signatures.
+pub use ::http;
 /// For those who write a [`transport::Transport`] or a [`directory::Directory`].
 pub use async_trait::async_trait;
 pub use config::Config;
@@ -105,7 +111,7 @@ pub use secret::Secret;
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use tekton_sdk_macros::data;
+pub use tekton_sdk_macros::{data, landmark};
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

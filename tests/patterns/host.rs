@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use tekton_sdk::{
     Component, ErrorKind, Tekton,
     contract::{Descriptor, Operation, Parameter},
-    directory::Presence,
+    directory::{MemoryDirectory, Presence},
     host::Operations,
     patterns::request::Reply,
+    testing::{CallFault, FaultyDirectory},
+    time::SharedClock,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -87,6 +89,9 @@ async fn every_route_answers() {
     let (_, capabilities) = get(url, "/api/capabilities").await;
     assert_eq!((&capabilities["scores"]["lab.work"], &capabilities["request"]), (&json!(0.8), &json!(true)));
     assert_eq!(capabilities.get("streaming"), None);
+    let (status, openapi) = get(url, "/openapi.json").await;
+    assert_eq!((status, &openapi["openapi"], &openapi["info"]["title"]), (200, &json!("3.1.0"), &json!("lab")));
+    assert_eq!(openapi["paths"]["/api/v1/echo"]["post"]["operationId"], "echo");
     let metrics = raw(url, b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
     let (status, unknown) = get(url, "/nothing").await;
@@ -234,6 +239,25 @@ async fn shutdown_is_orderly() {
     running.await.unwrap().unwrap();
     assert!(ending.await.unwrap());
     assert!(TcpStream::connect(address(&endpoint)).await.is_err());
+}
+
+#[tokio::test]
+async fn readiness_goes_first() {
+    let clock = SharedClock::default();
+    let (directory, plan) = FaultyDirectory::new(MemoryDirectory::new(clock.clone()), clock);
+    let tekton = Tekton::builder().directory(directory).build().unwrap();
+    let (served, _) = serve(&tekton).await;
+    let endpoint = served.endpoint().to_owned();
+    assert_eq!(get(&endpoint, "/ready").await.0, 200);
+    // The hub never answers that we leave: the component is not ready, and still answers.
+    plan.next(1, CallFault::Hang);
+    let ending = tokio::spawn(served.shutdown());
+    while plan.met() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get(&endpoint, "/ready").await.0, 503);
+    assert_eq!(get(&endpoint, "/live").await.0, 200);
+    ending.abort();
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod errors;
 mod hermes;
 mod host;
 mod lab;
+mod landmarks;
 mod mcp;
 mod p01_request;
 mod trace_context;

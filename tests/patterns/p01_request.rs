@@ -1,16 +1,21 @@
 //! Room 1 over real sockets: what a caller sees, on good and on bad days.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tekton_sdk::{
-    Component, ErrorKind, Sent, Tekton,
+    Component, Context, ErrorKind, Sent, Tekton,
+    contract::Entry,
+    directory::MemoryDirectory,
     patterns::request::Reply,
     testing::ScriptedTransport,
-    time::Deadline,
+    time::{Clock, Deadline, ManualClock},
     transport::{Body, Safety},
 };
 
@@ -61,17 +66,17 @@ async fn context_reaches_the_callee_and_its_own_calls() {
 
 #[tokio::test]
 async fn an_inherited_deadline_bounds_nested_calls() {
-    let tekton = tekton();
-    let (served, gauge) = serve(&tekton).await;
-    let context = tekton_sdk::Context::new()
-        .with_deadline(Some(Deadline::after(tekton.clock().now(), Duration::from_millis(80))));
-    let lab = tekton.peer("lab");
-    let call = async { lab.request::<()>("hang").timeout(Duration::from_secs(3600)).await };
-    let error = context.scope(call).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    gauge.dropped.notified().await;
-    assert_eq!(gauge.running.load(Ordering::SeqCst), 0);
-    drop(served);
+    let (transport, script) = ScriptedTransport::new();
+    script.answer(200, "null");
+    script.answer(200, "null");
+    let clock = ManualClock::new();
+    let tekton = Tekton::builder().transport(transport).clock(clock.clone()).build().unwrap();
+    let peer = tekton.peer_at("http://127.0.0.1:1").unwrap();
+    let context = Context::new().with_deadline(Some(Deadline::after(clock.now(), Duration::from_millis(80))));
+    context.clone().scope(async { peer.request::<()>("op").timeout(Duration::from_secs(3600)).await }).await.unwrap();
+    context.scope(async { peer.request::<()>("op").timeout(Duration::from_millis(7)).await }).await.unwrap();
+    let left: Vec<_> = script.requests().iter().map(|sent| sent.headers["x-tekton-deadline-ms"].clone()).collect();
+    assert_eq!(left, ["80", "7"], "the earlier one counts");
 }
 
 #[tokio::test]
@@ -93,6 +98,10 @@ async fn dropping_the_call_drops_the_callees_work() {
     call.abort();
     gauge.dropped.notified().await;
     assert_eq!(gauge.running.load(Ordering::SeqCst), 0);
+    assert!(call.await.unwrap_err().is_cancelled());
+    let text = prometheus::TextEncoder::new().encode_to_string(&tekton.registry().gather()).unwrap();
+    let counted = r#"integration_requests_total{endpoint="hang",source="tester",target="lab"} 1"#;
+    assert!(text.contains(counted), "a call that is given up counts too: {text}");
 }
 
 #[tokio::test]
@@ -281,4 +290,37 @@ async fn calls_are_measured_with_bounded_labels() {
     assert!(rows <= 130, "{rows}");
     assert!(text.contains(r#"integration_requests_total{endpoint="other",source="tester",target="lab"} 72"#), "{text}");
     assert!(tekton_sdk::telemetry::RequestMetrics::register(&registry).is_err());
+}
+
+#[tokio::test]
+async fn entries_that_cannot_be_called_are_passed_over() {
+    let behind = tekton();
+    let (served, _) = serve(&behind).await;
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let entry = |id: &str, endpoint: &str, age: u64| {
+        let mut entry = Entry::new(id, "lab", endpoint);
+        entry.registered_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age));
+        entry
+    };
+    let listed = [
+        entry("lab-malformed", "lab:8005", 0),
+        entry("lab-gone", &format!("http://{gone}"), 1),
+        entry("lab-there", served.endpoint(), 2),
+    ];
+    let tekton = Tekton::builder()
+        .directory(MemoryDirectory::fixed(listed))
+        .configure(|config| config.retry.base_delay = Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let lab = tekton.peer("lab");
+    let reply: Reply<Value> = lab.request("echo").json(&json!({"value": 1})).await.unwrap();
+    assert_eq!((reply.into_inner(), lab.entries().await.unwrap().len()), (json!(1), 3));
+    let again: Reply<Value> = lab.request("echo").json(&json!({"value": 2})).await.unwrap();
+    assert_eq!(again.attempts(), 1, "who was not there is not tried first again");
+
+    let only = MemoryDirectory::fixed([entry("lab-malformed", "lab:8005", 0)]);
+    let tekton = Tekton::builder().directory(only).build().unwrap();
+    let error = tekton.peer("lab").request::<()>("echo").await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::Invalid, Sent::No));
+    assert!(error.to_string().contains(r#"the endpoint "lab:8005" must begin with http://"#), "{error}");
 }

@@ -3,11 +3,17 @@
 mod capability;
 mod descriptor;
 mod entry;
+mod landmark;
 mod operation;
 mod tool;
 
 pub use capability::{Capability, Score};
 pub use descriptor::Descriptor;
 pub use entry::{Entry, Registration};
+#[cfg(feature = "macros")]
+pub use landmark::landmarks;
+#[cfg(feature = "macros")]
+pub(crate) use landmark::upstream_component;
+pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

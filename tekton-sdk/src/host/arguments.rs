@@ -9,6 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::numbers::decode;
 use crate::{
     contract::{Operation, Parameter},
     error::{Error, ErrorKind, FieldError, Result},
@@ -96,10 +97,10 @@ impl Arguments {
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let decoded = match self.value(name) {
             None | Some(Value::Absent) => serde_json::from_str("null"),
-            Some(Value::Json(at)) => serde_json::from_slice(&self.body[at.clone()]),
+            Some(Value::Json(at)) => decode(&self.body[at.clone()]),
             // A string parameter takes `5` as text; any other takes it as the JSON it looks like.
             Some(Value::Text(text)) => T::deserialize(serde_json::Value::String(text.clone()))
-                .or_else(|e| serde_json::from_str(text).map_err(|_| e)),
+                .or_else(|e| decode(text.as_bytes()).map_err(|_| e)),
         };
         decoded.map_err(|e| {
             Error::invalid("1 argument is wrong")
@@ -131,7 +132,7 @@ impl Arguments {
                 T::deserialize(serde_json::Value::Object(texts.collect()))
             }
             None if self.body.iter().all(u8::is_ascii_whitespace) => serde_json::from_str("{}"),
-            None => serde_json::from_slice(&self.body),
+            None => decode(&self.body),
         };
         decoded.map_err(|e| Error::invalid(format!("the arguments are wrong: {}", problem_of(&e))).with_source(e))
     }
@@ -212,6 +213,8 @@ mod tests {
         let args = json(r#" {"sentences": 2, "text": "a\"b"} "#).unwrap();
         assert_eq!(args.get::<String>("text").unwrap(), "a\"b");
         assert_eq!(args.get::<Option<usize>>("sentences").unwrap(), Some(2));
+        let whole = json(r#"{"text": "", "sentences": 2.0}"#).unwrap();
+        assert_eq!(whole.get::<Option<usize>>("sentences").unwrap(), Some(2));
         let short = json(r#"{"text": ""}"#).unwrap();
         assert_eq!(short.get::<Option<usize>>("sentences").unwrap(), None);
         assert_eq!(short.get_or("sentences", 3).unwrap(), 3);

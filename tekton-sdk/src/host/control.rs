@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{Operations, refusal::Refusal, tools};
+use super::{Operations, openapi, refusal::Refusal, tools};
 use crate::{
     contract::{Descriptor, OperationKind},
     error::{Error, ErrorKind},
@@ -33,6 +33,9 @@ pub(super) struct Control {
     discovery: Bytes,
     capabilities: Bytes,
     tools: Bytes,
+    #[cfg(feature = "macros")]
+    marks: super::marks::Marks,
+    openapi: Bytes,
 }
 
 /// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
@@ -48,6 +51,9 @@ impl Control {
             discovery: text(&discovery(&descriptor, operations)),
             capabilities: text(&capabilities(&descriptor, operations)),
             tools: text(&tools::listing(operations)),
+            #[cfg(feature = "macros")]
+            marks: super::marks::Marks::new(tekton.clock().wall()),
+            openapi: text(&openapi(&descriptor, operations)),
             tekton,
             descriptor,
         }
@@ -70,7 +76,12 @@ impl Control {
     }
 
     /// The answer of a control route; `None` for any other path.
-    pub(super) fn answer(&self, path: &str) -> Option<Response> {
+    pub(super) fn answer(
+        &self,
+        path: &str,
+        #[cfg_attr(not(feature = "macros"), expect(unused_variables, reason = "only `/landmarks` has filters"))]
+        query: Option<&str>,
+    ) -> Option<Response> {
         Some(match path {
             "/health" => self.health(),
             "/live" => json_answer(StatusCode::OK, text(&json!({ "status": "alive" }))),
@@ -78,8 +89,11 @@ impl Control {
             "/discovery" => json_answer(StatusCode::OK, self.discovery.clone()),
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
             "/mcp/tools.json" => json_answer(StatusCode::OK, self.tools.clone()),
+            "/openapi.json" => json_answer(StatusCode::OK, self.openapi.clone()),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
+            #[cfg(feature = "macros")]
+            "/landmarks" => self.marks.answer(query.unwrap_or_default()),
             _ => return None,
         })
     }

@@ -8,11 +8,17 @@
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/mcp/tools.json` | its operations as MCP tools |
+//! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
+//! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
 mod component;
 mod control;
 mod limit;
+#[cfg(feature = "macros")]
+mod marks;
+mod numbers;
+mod openapi;
 mod operations;
 mod refusal;
 mod router;
@@ -23,6 +29,7 @@ mod tools;
 
 pub use arguments::Arguments;
 pub use component::Component;
+pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};

@@ -48,7 +48,7 @@ pub(super) struct Router {
 #[async_trait]
 impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
-        let answered = match self.control.answer(&request.path) {
+        let answered = match self.control.answer(&request.path, request.query.as_deref()) {
             Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => Ok(answer),
             Some(_) => Err(Refusal::method("GET")),
             None => match self.route(&request) {

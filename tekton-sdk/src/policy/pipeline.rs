@@ -95,8 +95,8 @@ impl End {
         if let Some(deadline) = request.call.deadline {
             headers::set_deadline(&mut request.headers, deadline.remaining(self.clock.now()));
         }
-        headers::set_attempt(&mut request.headers, request.call.attempt);
         let (attempt, collect) = (request.call.attempt, request.call.collect);
+        headers::set_attempt(&mut request.headers, attempt);
         let answer = self.transport.send(request);
         Box::pin(async move {
             let mut response = answer.await?;

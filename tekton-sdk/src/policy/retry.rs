@@ -6,7 +6,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::{Next, Policy, RetryConfig};
 use crate::{
-    error::{Result, RetryHint},
+    error::{Error, Result, RetryHint},
     random::Random,
     time::{BoxFuture, SharedClock},
     transport::{Request, Response},
@@ -40,11 +40,10 @@ impl Retry {
             .build()
     }
 
-    async fn again(&self, mut spare: Request, next: Next<'_>, mut failed: Result<Response>) -> Result<Response> {
+    async fn again(&self, mut spare: Request, next: Next<'_>, mut failed: Error) -> Result<Response> {
         for bound in self.bounds() {
-            match &failed {
-                Err(error) if error.retry_hint() == RetryHint::Always => {}
-                _ => break,
+            if failed.retry_hint() != RetryHint::Always {
+                break;
             }
             let wait = self.random.up_to(bound);
             if spare.call.deadline.is_some_and(|deadline| deadline.remaining(self.clock.now()) <= wait) {
@@ -53,9 +52,12 @@ impl Retry {
             self.clock.sleep(wait).await;
             spare.call.attempt += 1;
             let Some(request) = spare.try_clone() else { break };
-            failed = next.run(request).await;
+            match next.run(request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => failed = error,
+            }
         }
-        failed.map_err(|error| error.with_attempts(spare.call.attempt))
+        Err(failed.with_attempts(spare.call.attempt))
     }
 }
 
@@ -65,14 +67,14 @@ impl Policy for Retry {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        let spare = request.try_clone();
+        let spare = if self.config.max_attempts > 1 { request.try_clone() } else { None };
         let first = next.run(request);
         Box::pin(async move {
             match (first.await, spare) {
                 (Ok(response), _) => Ok(response),
                 (Err(error), None) => Err(error.with_attempts(1)),
                 // Boxed, because most calls never come here: their future need not have room for it.
-                (failed, Some(spare)) => Box::pin(self.again(spare, next, failed)).await,
+                (Err(error), Some(spare)) => Box::pin(self.again(spare, next, error)).await,
             }
         })
     }

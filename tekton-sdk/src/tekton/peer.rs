@@ -118,7 +118,7 @@ impl Peer {
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
-        Ok(Underway { peer: self, operation, began, span, work })
+        Ok(Underway { count: Count { peer: self, operation, began }, span, work })
     }
 
     fn inherit(&self, request: &mut Request, now: Instant) {
@@ -163,22 +163,33 @@ impl Peer {
 
 /// A call that has begun.
 pub(crate) struct Underway<'a> {
-    peer: &'a Peer,
-    operation: Arc<str>,
-    began: Instant,
+    count: Count<'a>,
     span: Span,
     work: BoxFuture<'a, Result<Response>>,
 }
 
+/// Counts a call when it ends, also when it ends because nobody waits for it any more.
+struct Count<'a> {
+    peer: &'a Peer,
+    operation: Arc<str>,
+    began: Instant,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        let now = self.peer.0.tekton.0.clock.now();
+        self.peer.record(&self.operation, now.saturating_duration_since(self.began));
+    }
+}
+
 impl Underway<'_> {
-    /// Waits for the answer, and counts the call.
+    /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Response> {
-        let Self { peer, operation, began, span, work } = self;
+        let Self { count, span, work } = self;
         let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
-        peer.record(&operation, peer.0.tekton.0.clock.now().saturating_duration_since(began));
         result.map_err(|error| match error.target() {
             Some(_) => error,
-            None => error.with_target(peer.0.name.to_string()),
+            None => error.with_target(count.peer.0.name.to_string()),
         })
     }
 }

@@ -188,6 +188,7 @@ impl Play {
 #[deny(clippy::missing_trait_methods)]
 impl Transport for ScriptedTransport {
     async fn send(&self, request: Request) -> Result<Response> {
+        let request = request.into_parts();
         let request = RecordedRequest {
             method: request.method,
             endpoint: request.endpoint,

@@ -143,6 +143,7 @@ impl Transport for HttpTransport {
 /// The request as reqwest takes it. A function of its own, so that the future has no room for what is used up before it waits.
 fn outgoing(endpoint: &Endpoint, request: Request) -> reqwest::Request {
     let url = endpoint.join(&request.path, request.query.as_deref());
+    let request = request.into_parts();
     let mut outgoing = reqwest::Request::new(request.method, url);
     *outgoing.headers_mut() = request.headers;
     *outgoing.body_mut() = match request.body.into_bytes() {

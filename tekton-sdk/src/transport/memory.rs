@@ -86,6 +86,7 @@ impl Transport for MemoryTransport {
         let Some(handler) = handler else {
             return Err(Error::new(ErrorKind::Connect, format!("nothing is bound at {endpoint}")));
         };
+        let request = request.into_parts();
         let inbound = Inbound {
             method: request.method,
             path: format!("{}{}", endpoint.base_path(), request.path),

@@ -1,6 +1,10 @@
 //! Requests and answers as policies and transports see them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
@@ -72,10 +76,16 @@ impl CallInfo {
     }
 }
 
-/// A request on its way out.
+/// A request on its way out: it dereferences to its [`RequestParts`].
+///
+/// It is one pointer wide, because every policy hands it on.
+#[derive(Debug)]
+pub struct Request(Box<RequestParts>);
+
+/// What a [`Request`] is made of.
 #[non_exhaustive]
 #[derive(Debug)]
-pub struct Request {
+pub struct RequestParts {
     /// The method.
     pub method: Method,
     /// Where to; `None` until the call is resolved.
@@ -95,7 +105,7 @@ pub struct Request {
 impl Request {
     /// A request without headers and body.
     pub fn new(method: Method, path: impl Into<Cow<'static, str>>, call: CallInfo) -> Self {
-        Self {
+        Self(Box::new(RequestParts {
             method,
             endpoint: None,
             path: path.into(),
@@ -103,7 +113,13 @@ impl Request {
             headers: HeaderMap::new(),
             body: Body::empty(),
             call,
-        }
+        }))
+    }
+
+    /// Takes it apart, as a transport does.
+    #[must_use]
+    pub fn into_parts(self) -> RequestParts {
+        *self.0
     }
 
     /// Says where to.
@@ -123,7 +139,7 @@ impl Request {
     /// A second copy for another attempt, unless the body is a stream.
     #[must_use]
     pub fn try_clone(&self) -> Option<Self> {
-        Some(Self {
+        Some(Self(Box::new(RequestParts {
             method: self.method.clone(),
             endpoint: self.endpoint.clone(),
             path: self.path.clone(),
@@ -131,7 +147,21 @@ impl Request {
             headers: self.headers.clone(),
             body: self.body.try_clone()?,
             call: self.call.clone(),
-        })
+        })))
+    }
+}
+
+impl Deref for Request {
+    type Target = RequestParts;
+
+    fn deref(&self) -> &RequestParts {
+        &self.0
+    }
+}
+
+impl DerefMut for Request {
+    fn deref_mut(&mut self) -> &mut RequestParts {
+        &mut self.0
     }
 }
 

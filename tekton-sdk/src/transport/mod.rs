@@ -26,7 +26,7 @@ pub use endpoint::Endpoint;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
-pub use message::{CallInfo, Inbound, Request, Response, Safety};
+pub use message::{CallInfo, Inbound, Request, RequestParts, Response, Safety};
 
 /// Carries a request to an endpoint and brings the answer back.
 ///

@@ -17,10 +17,13 @@ use tower_service::Service;
 use super::{Body, Endpoint, HttpTransportConfig, Request};
 use crate::{error::Result, time::BoxFuture};
 
-/// When a silent connection is probed, and how often after that. These, and the count below, are reqwest's own.
+/// When a silent connection is probed, and how often after that. These, and the two below, are reqwest's own.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// How many probes go unanswered before the connection counts as broken.
 const PROBES: u32 = 3;
+/// How long sent bytes may stay unacknowledged before the connection counts as broken.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Sends requests over kept connections. Clones share them.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ impl Plain {
         connector.set_keepalive(Some(PROBE_AFTER));
         connector.set_keepalive_interval(Some(PROBE_AFTER));
         connector.set_keepalive_retries(Some(PROBES));
+        #[cfg(target_os = "linux")]
+        connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         connector.set_connect_timeout(Some(config.connect_timeout));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -44,6 +49,7 @@ impl Plain {
 
     /// Begins to send a request; the future is the head of the answer.
     pub(super) fn send(&self, endpoint: &Endpoint, request: Request) -> Result<ResponseFuture> {
+        let request = request.into_parts();
         let mut outgoing = http::Request::new(request.body);
         *outgoing.method_mut() = request.method;
         *outgoing.uri_mut() = endpoint.uri(request.path, request.query.as_deref())?;
@@ -96,8 +102,16 @@ mod tests {
         },
     };
 
+    /// Both roads: the settings that take the short one, and some that need reqwest's.
+    fn roads() -> [HttpTransport; 2] {
+        let (short, long) = (HttpTransportConfig::default(), HttpTransportConfig::default().with_max_redirects(1));
+        let roads = [&short, &long].map(|config| HttpTransport::new(config).unwrap());
+        assert_eq!(roads.each_ref().map(HttpTransport::takes_the_short_road), [true, false]);
+        roads
+    }
+
     /// Calls a server that reads what comes first, writes this and hangs up.
-    async fn call(answer: &'static str, body: Body) -> Result<Response> {
+    async fn call(road: &HttpTransport, answer: &'static str, body: Body) -> Result<Response> {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = server.local_addr().unwrap();
         tokio::spawn(async move {
@@ -105,37 +119,43 @@ mod tests {
             let _ = stream.read(&mut [0; 4096]).await.unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
         });
-        send(&format!("http://{address}"), body).await
+        send(road, &format!("http://{address}"), body).await
     }
 
-    async fn send(endpoint: &str, body: Body) -> Result<Response> {
-        let transport = HttpTransport::new(&HttpTransportConfig::default()).unwrap();
-        assert!(transport.takes_the_short_road());
+    async fn send(road: &HttpTransport, endpoint: &str, body: Body) -> Result<Response> {
         let request = Request::new(Method::POST, "/x", CallInfo::new("t", "x", Safety::Write)).with_body(body);
-        transport.send(request.with_endpoint(Endpoint::parse(endpoint)?)).await
+        road.send(request.with_endpoint(Endpoint::parse(endpoint)?)).await
     }
 
     #[tokio::test]
-    async fn every_way_to_break_has_its_kind() {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let refused = send(&format!("http://{free}"), Body::empty()).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Connect, "{refused:?}");
-        let silent = call("", Body::full("{}")).await.unwrap_err();
-        assert_eq!(silent.kind(), ErrorKind::Interrupted, "{silent:?}");
-        let cut = call("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", Body::empty()).await.unwrap();
-        assert_eq!(cut.body.collect(100).await.unwrap_err().kind(), ErrorKind::Interrupted);
-        let own = [Ok(Bytes::from("a")), Err(Error::new(ErrorKind::Rejected, "over the cap"))];
-        let own = call("", Body::stream(futures_util::stream::iter(own))).await.unwrap_err();
-        assert_eq!((own.kind(), own.to_string()), (ErrorKind::Rejected, "over the cap".to_owned()));
+    async fn every_way_to_break_has_its_kind_on_both_roads() {
+        for road in &roads() {
+            let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+            let refused = send(road, &format!("http://{free}"), Body::empty()).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Connect, "{refused:?}");
+            let silent = call(road, "", Body::full("{}")).await.unwrap_err();
+            assert_eq!(silent.kind(), ErrorKind::Interrupted, "{silent:?}");
+            let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+            let cut = call(road, half, Body::empty()).await.unwrap();
+            assert_eq!(cut.body.collect(100).await.unwrap_err().kind(), ErrorKind::Interrupted);
+            let own = [Ok(Bytes::from("a")), Err(Error::new(ErrorKind::Rejected, "over the cap"))];
+            let own = call(road, "", Body::stream(futures_util::stream::iter(own))).await.unwrap_err();
+            assert_eq!((own.kind(), own.to_string()), (ErrorKind::Rejected, "over the cap".to_owned()));
+        }
     }
 
     #[tokio::test]
-    async fn an_answer_is_read_whole() {
-        let whole = call("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull", Body::full("{}")).await.unwrap();
-        assert_eq!(whole.body.collect(4).await.unwrap(), "null");
-        let none = call("HTTP/1.1 204 No Content\r\n\r\n", Body::full("{}")).await.unwrap();
-        assert!(none.body.collect(0).await.unwrap().is_empty());
+    async fn an_answer_is_read_whole_on_both_roads() {
         let pieces = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nnu\r\n2\r\nll\r\n0\r\n\r\n";
-        assert_eq!(call(pieces, Body::empty()).await.unwrap().body.collect(4).await.unwrap(), "null");
+        for road in &roads() {
+            for (answer, whole) in [
+                ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull", "null"),
+                ("HTTP/1.1 204 No Content\r\n\r\n", ""),
+                (pieces, "null"),
+            ] {
+                let answer = call(road, answer, Body::full("{}")).await.unwrap();
+                assert_eq!(answer.body.collect(4).await.unwrap(), whole);
+            }
+        }
     }
 }

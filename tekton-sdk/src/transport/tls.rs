@@ -26,3 +26,33 @@ pub(super) fn config() -> Result<ClientConfig> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use crate::{
+        error::ErrorKind,
+        transport::{CallInfo, Endpoint, HttpTransport, HttpTransportConfig, Request, Safety, Transport},
+    };
+
+    #[tokio::test]
+    async fn https_begins_with_a_handshake_and_never_falls_back_to_plain_text() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::parse(&format!("https://{}", server.local_addr().unwrap())).unwrap();
+        let transport = HttpTransport::new(&HttpTransportConfig::default()).unwrap();
+        let request = Request::new(Method::GET, "/health", CallInfo::new("t", "health", Safety::Read));
+        let first = async {
+            let mut first = [0; 3];
+            let (mut stream, _) = server.accept().await.unwrap();
+            stream.read_exact(&mut first).await.unwrap();
+            first
+        };
+        let (first, answer) = tokio::join!(first, transport.send(request.with_endpoint(endpoint)));
+        // A TLS record of the kind "handshake", of a version 3.x (RFC 8446 §5.1).
+        assert_eq!(first[..2], [0x16, 0x03]);
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Connect);
+        assert!(rustls::crypto::CryptoProvider::get_default().is_none(), "no provider is installed for the process");
+    }
+}

@@ -21,7 +21,20 @@ pub const MAX_LABEL_BYTES: usize = 256;
 /// Writes the remaining time; what is less than a millisecond counts as one.
 pub fn set_deadline(headers: &mut HeaderMap, remaining: Duration) {
     let millis = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1);
-    headers.insert(DEADLINE_MS, HeaderValue::from(millis));
+    headers.insert(DEADLINE_MS, digits(millis));
+}
+
+/// A number as a header's value; it allocates once where `HeaderValue::from` does twice.
+fn digits(mut number: u64) -> HeaderValue {
+    const ZERO_TO_NINE: &[u8; 10] = b"0123456789";
+    let mut text = [0; 20];
+    let mut start = text.len();
+    while start == text.len() || number > 0 {
+        start -= 1;
+        text[start] = ZERO_TO_NINE[(number % 10) as usize];
+        number /= 10;
+    }
+    HeaderValue::from_bytes(&text[start..]).expect("digits are visible ASCII")
 }
 
 /// Reads the remaining time. What is no whole number is no deadline.
@@ -70,6 +83,8 @@ mod tests {
         assert_eq!(deadline(&headers), Some(Duration::from_millis(1500)));
         set_deadline(&mut headers, Duration::from_nanos(1));
         assert_eq!(deadline(&headers), Some(Duration::from_millis(1)));
+        set_deadline(&mut headers, Duration::MAX);
+        assert_eq!(deadline(&headers), Some(Duration::from_millis(u64::MAX)));
         for bad in ["", "-1", "+1", "1.5", "99999999999999999999999", "soon"] {
             headers.insert(DEADLINE_MS, HeaderValue::from_static(bad));
             assert_eq!(deadline(&headers), None, "{bad:?}");

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -13,7 +14,8 @@ use super::lenient::{self, Object, number, take, text, truth};
 
 /// How well a component, or a dependency of it, is.
 #[expect(clippy::exhaustive_enums, reason = "the wire knows these four and no others")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// All is well.
     Healthy,
@@ -80,7 +82,7 @@ impl Serialize for HealthStatus {
 
 /// What a component says of one that it needs.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DependencyHealth {
     /// The dependency's name.
     pub name: String,
@@ -95,7 +97,7 @@ pub struct DependencyHealth {
 ///
 /// Written in snake_case with the fields of upstream's shared model.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct HealthBody {
     /// How well it is.
     pub status: HealthStatus,

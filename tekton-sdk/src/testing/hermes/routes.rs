@@ -173,7 +173,7 @@ impl Hub {
         if !self.change(|state| state.forget(&id)) {
             return Err(Refusal::unauthorized());
         }
-        Ok(answer(Ack::new(format!("Component {id} unregistered successfully")).to_bytes()))
+        Ok(answer(Ack::new("Component unregistered successfully").to_bytes()))
     }
 
     fn query(&self, asked: &Asked) -> Result<Response, Refusal> {
@@ -227,7 +227,7 @@ impl Hub {
             "registeredWithHermes": true,
             "dependencies": [],
             "metrics": {},
-            "details": { "registered_components": 0 },
+            "details": { "registered_components": 0, "uptime": 0.0 },
         });
         answer(body.to_string().into())
     }

@@ -266,7 +266,7 @@ async fn health_has_both_of_the_hubs_shapes_and_its_ports_bound() {
             200,
             json!({"status": "healthy", "component": "hermes", "version": "0.1.0", "port": 8001, "uptime": null,
                 "timestamp": "2026-01-01T00:00:00.000000Z", "registeredWithHermes": true, "dependencies": [],
-                "metrics": {}, "details": {"registered_components": 0}})
+                "metrics": {}, "details": {"registered_components": 0, "uptime": 0.0}})
         )
     );
     let (status, root) = bench.get("/health").await;

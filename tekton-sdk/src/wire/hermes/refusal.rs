@@ -225,7 +225,11 @@ impl Fields {
         let Some(value) = self.take(keys) else { return false };
         lenient::truth(&value).unwrap_or_else(|| {
             let place = json!(["body", keys.first()]);
-            self.errors.push(wrong("bool_type", place, "Input should be a valid boolean", value));
+            let (kind, message) = match value {
+                Value::String(_) => ("bool_parsing", "Input should be a valid boolean, unable to interpret input"),
+                _ => ("bool_type", "Input should be a valid boolean"),
+            };
+            self.errors.push(wrong(kind, place, message, value));
             false
         })
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use read::read_failure;
@@ -40,7 +41,7 @@ const BLANK: &str = "about:blank";
 /// );
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// What type of problem it is: `about:blank`, or `urn:tekton:problem:<code>`.
     #[serde(rename = "type", default = "blank")]
@@ -67,6 +68,7 @@ pub struct Problem {
     pub known_operations: Vec<String>,
     /// The fields that are wrong, all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "fields")]
+    #[schemars(with = "Vec<fields::In>")]
     pub errors: Vec<FieldError>,
 }
 
@@ -203,6 +205,7 @@ const fn whole_seconds(wait: Duration) -> u64 {
 
 /// `FieldError` as `{"field", "problem"}`; the error module knows no serde.
 mod fields {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use crate::error::FieldError;
@@ -213,9 +216,12 @@ mod fields {
         problem: &'a str,
     }
 
-    #[derive(Deserialize)]
-    struct In {
+    #[derive(Deserialize, JsonSchema)]
+    #[schemars(rename = "WrongField")]
+    pub(super) struct In {
+        /// Which field.
         field: String,
+        /// What is wrong about it.
         problem: String,
     }
 
