@@ -103,7 +103,8 @@ async fn the_list_is_served_as_the_protocol_has_it() {
 
 #[test]
 fn the_tools_are_those_of_the_snapshot() {
-    assert_tools_snapshot("patterns/mcp/notes.tools.json", &Arc::new(Notes).operations().tools());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/patterns/mcp/notes.tools.json");
+    assert_tools_snapshot(path, &Arc::new(Notes).operations().tools());
 }
 
 /// The cases that speak of a tool's description: alone, or in a list that is no JSON-RPC frame around it.
