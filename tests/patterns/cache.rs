@@ -10,7 +10,7 @@ use std::{
 
 use tekton_sdk::{
     Error, ErrorKind, Result,
-    contract::{Entry, Registration},
+    contract::{Entry, PublishedTool, Registration},
     directory::{
         CachedDirectory, Change, Directory, DirectoryCapabilities, DirectoryConfig, Lease, MemoryDirectory, Query,
         Standing,
@@ -52,6 +52,14 @@ impl Directory for Counting {
             return Err(Error::new(ErrorKind::Connect, "the hub is down"));
         }
         self.inside.find(query).await
+    }
+
+    async fn publish_tools(&self, lease: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        self.inside.publish_tools(lease, tools).await
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        self.inside.withdraw_tools(lease, ids).await
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use tekton_sdk::{
     Error, ErrorKind, Result,
-    contract::{Entry, Registration},
+    contract::{Entry, PublishedTool, Registration},
     directory::{Directory, DirectoryCapabilities, HealthFilter, Lease, MemoryDirectory, Query, Standing},
     testing::conformance::transport::{Listening, TransportSubject},
     time::SharedClock,
@@ -68,6 +68,10 @@ mod directory {
         a_malformed_endpoint_is_listed: DropsMalformed
         many_entries_are_all_found: CutsLists
         undeclared_registration_is_rejected_and_changes_nothing: DeclaresNothing
+        a_published_tool_is_withdrawn_once: ForgetsTools
+        publishing_the_same_tool_replaces_it: AddsAnother
+        an_old_lease_does_not_withdraw_the_new_tools: RemovesById
+        undeclared_tools_are_rejected: DeclaresNothing
     }
 }
 
@@ -86,6 +90,7 @@ enum DirectoryBug {
     IgnoresHealth,
     DropsMalformed,
     CutsLists,
+    ForgetsTools,
     DeclaresNothing,
 }
 
@@ -152,6 +157,30 @@ impl Directory for Buggy {
             _ => {}
         }
         Ok(found)
+    }
+
+    async fn publish_tools(&self, lease: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        let mut tools = tools.to_vec();
+        match self.bug {
+            DirectoryBug::ForgetsTools => return Ok(()),
+            DirectoryBug::AddsAnother => {
+                tools[0].id += &self.count.fetch_add(1, Ordering::Relaxed).to_string();
+            }
+            _ => {}
+        }
+        self.inner.publish_tools(lease, &tools).await
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        match self.bug {
+            // Whose they are is told from where they stand: under every endpoint this finds its own.
+            DirectoryBug::RemovesById => {
+                let found = self.inner.tools().into_iter().find(|tool| ids.contains(&tool.id));
+                let endpoint = found.map_or_else(String::new, |tool| tool.endpoint.replace("/api/v1/obey", ""));
+                self.inner.withdraw_tools(&Lease::new(&lease.id, endpoint), ids).await
+            }
+            _ => self.inner.withdraw_tools(lease, ids).await,
+        }
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

@@ -11,5 +11,6 @@ mod hermes;
 mod host;
 mod lab;
 mod landmarks;
+mod mcp;
 mod p01_request;
 mod trace_context;

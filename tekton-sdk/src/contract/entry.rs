@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Capability, Score};
+use super::{Capability, PublishedTool, Score};
 use crate::wire::hermes::Metadata;
 
 /// A component as a directory lists it. Other languages' components are listed too, so names are as they came.
@@ -79,6 +79,8 @@ pub struct Registration {
     pub capabilities: Vec<String>,
     /// What else it says of itself.
     pub metadata: Metadata,
+    /// Its tools, published where the directory takes any.
+    pub tools: Vec<PublishedTool>,
 }
 
 impl Registration {
@@ -98,6 +100,7 @@ impl Registration {
             endpoint: endpoint.into(),
             capabilities: Vec::new(),
             metadata: Metadata::default(),
+            tools: Vec::new(),
         }
     }
 }

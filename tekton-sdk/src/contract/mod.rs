@@ -5,6 +5,7 @@ mod descriptor;
 mod entry;
 mod landmark;
 mod operation;
+mod tool;
 
 pub use capability::{Capability, Score};
 pub use descriptor::Descriptor;
@@ -15,3 +16,4 @@ pub use landmark::landmarks;
 pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
+pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

@@ -111,12 +111,18 @@ impl Parameter {
 pub struct Operation {
     /// The last part of its path, and the name of its tool.
     pub name: &'static str,
+    /// What people are shown as the name of its tool.
+    pub title: Option<&'static str>,
     /// What it does.
     pub description: &'static str,
     /// Whether it changes something.
     pub kind: OperationKind,
     /// Whether carrying it out twice has the same outcome as once. Every read is.
     pub idempotent: bool,
+    /// Whether it may destroy something, and not only add to it; if `None`, every write that is not idempotent may.
+    pub destructive: Option<bool>,
+    /// Whether it reaches beyond a closed domain, as a web search does.
+    pub open_world: Option<bool>,
     /// How long one execution may take; the host's limit if `None`.
     pub timeout: Option<Duration>,
     /// The fields of its argument object.
@@ -133,9 +139,12 @@ impl Operation {
     pub const fn read(name: &'static str, description: &'static str) -> Self {
         Self {
             name,
+            title: None,
             description,
             kind: OperationKind::Read,
             idempotent: true,
+            destructive: None,
+            open_world: None,
             timeout: None,
             parameters: &[],
             open: false,
@@ -148,9 +157,12 @@ impl Operation {
     pub const fn write(name: &'static str, description: &'static str) -> Self {
         Self {
             name,
+            title: None,
             description,
             kind: OperationKind::Write,
             idempotent: false,
+            destructive: None,
+            open_world: None,
             timeout: None,
             parameters: &[],
             open: false,
@@ -162,6 +174,27 @@ impl Operation {
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// Says what people are shown as the name of its tool.
+    #[must_use]
+    pub const fn title(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
+        self
+    }
+
+    /// Says whether it may destroy something, and not only add to it.
+    #[must_use]
+    pub const fn destructive(mut self, destructive: bool) -> Self {
+        self.destructive = Some(destructive);
+        self
+    }
+
+    /// Says whether it reaches beyond a closed domain, as a web search does.
+    #[must_use]
+    pub const fn open_world(mut self, open_world: bool) -> Self {
+        self.open_world = Some(open_world);
         self
     }
 

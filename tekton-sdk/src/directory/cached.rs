@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Directory, DirectoryCapabilities, DirectoryConfig, Lease, Query, Standing, Watch};
 use crate::{
-    contract::{Entry, Registration},
+    contract::{Entry, PublishedTool, Registration},
     error::{Error, ErrorKind, Result},
     time::SharedClock,
 };
@@ -307,6 +307,14 @@ impl Directory for CachedDirectory {
 
     async fn find(&self, query: &Query) -> Result<Vec<Entry>> {
         Ok(self.lookup(query).await?.to_vec())
+    }
+
+    async fn publish_tools(&self, lease: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        self.0.directory.publish_tools(lease, tools).await
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        self.0.directory.withdraw_tools(lease, ids).await
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

@@ -3,7 +3,10 @@
 //! What the hub gets wrong is mended here: ids are matched by listing, because its heartbeat answers 200 after it forgot us;
 //! its filters are not used, because they find nothing; who is well is asked of the components, because it rarely knows.
 
+mod tools;
+
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -16,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::{Directory, DirectoryCapabilities, HealthFilter, Lease, Query, Standing};
 use crate::{
-    contract::{Capability, Entry, Registration, Score},
+    contract::{Capability, Entry, PublishedTool, Registration, Score},
     error::{Error, ErrorKind, Result},
     secret::Secret,
     time::SharedClock,
@@ -71,8 +74,8 @@ impl HermesDirectory {
 
     async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Bytes> {
         let safety = Safety::of_method(&outgoing.method);
-        let mut request = Request::new(outgoing.method, outgoing.path, CallInfo::new("hermes", outgoing.path, safety))
-            .with_endpoint(self.0.endpoint.clone());
+        let info = CallInfo::new("hermes", outgoing.path.clone(), safety);
+        let mut request = Request::new(outgoing.method, outgoing.path, info).with_endpoint(self.0.endpoint.clone());
         request.query = outgoing.query;
         if let Some(token) = outgoing.token {
             request.headers.insert(HeaderName::from_static("x-authentication-token"), hermes::token_header(token)?);
@@ -187,7 +190,7 @@ impl Hub {
 
 struct Outgoing<'a> {
     method: Method,
-    path: &'static str,
+    path: Cow<'static, str>,
     query: Option<String>,
     token: Option<&'a Secret<String>>,
     body: Option<Bytes>,
@@ -195,11 +198,11 @@ struct Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     const fn get(path: &'static str) -> Self {
-        Self { method: Method::GET, path, query: None, token: None, body: None }
+        Self { method: Method::GET, path: Cow::Borrowed(path), query: None, token: None, body: None }
     }
 
     const fn post(path: &'static str, token: Option<&'a Secret<String>>, body: Option<Bytes>) -> Self {
-        Self { method: Method::POST, path, query: None, token, body }
+        Self { method: Method::POST, path: Cow::Borrowed(path), query: None, token, body }
     }
 }
 
@@ -245,7 +248,7 @@ fn from_epoch(seconds: f64) -> Option<SystemTime> {
 #[async_trait]
 impl Directory for HermesDirectory {
     async fn register(&self, registration: &Registration) -> Result<Lease> {
-        let Registration { id, name, version, kind, endpoint, capabilities, metadata } = registration;
+        let Registration { id, name, version, kind, endpoint, capabilities, metadata, .. } = registration;
         let body = RegisterRequest::new(name, version, endpoint)
             .with_component_id(id)
             .with_type(kind)
@@ -299,6 +302,14 @@ impl Directory for HermesDirectory {
             self.verify(&mut found).await;
         }
         Ok(query.order(found))
+    }
+
+    async fn publish_tools(&self, _: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        self.publish(tools).await
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        self.withdraw(lease, ids).await
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

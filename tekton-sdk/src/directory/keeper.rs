@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     contract::Registration,
-    error::{Result, Sent},
+    error::{Result, RetryHint, Sent},
     random::Random,
     time::SharedClock,
 };
@@ -57,8 +57,18 @@ impl Registered {
         let (tell, presence) = watch::channel(Presence::Absent);
         let (stop, stopped) = oneshot::channel();
         let machine = Machine::new(clock.now(), config.heartbeat_interval, config.renew_interval);
-        let mut keeper =
-            Keeper { directory, registration, machine, clock, random, tell, lease: None, stray: false, waits: None };
+        let mut keeper = Keeper {
+            directory,
+            registration,
+            machine,
+            clock,
+            random,
+            tell,
+            lease: None,
+            stray: false,
+            tools: Tools::None,
+            waits: None,
+        };
         keeper.register().await;
         let task = tokio::spawn(keeper.run(stopped));
         Self { presence, stop: Some(stop), task: Some(task) }
@@ -106,6 +116,17 @@ impl Drop for Registered {
     }
 }
 
+/// How far the tools are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tools {
+    /// Nothing was sent yet, or nothing is to be.
+    None,
+    /// All are, or trying again would change nothing: until the next registration.
+    Settled,
+    /// Some may not be: they are published again with the next heartbeat.
+    Due,
+}
+
 struct Keeper {
     directory: Arc<dyn Directory>,
     registration: Registration,
@@ -116,6 +137,7 @@ struct Keeper {
     lease: Option<Lease>,
     /// Whether the directory may have registered us although its answer never came.
     stray: bool,
+    tools: Tools,
     waits: Option<Box<dyn Iterator<Item = Duration> + Send>>,
 }
 
@@ -142,8 +164,11 @@ impl Keeper {
         }
         let Registration { id, endpoint, .. } = &self.registration;
         let stray = self.stray.then(|| Lease::new(id, endpoint));
-        match self.lease.as_ref().or(stray.as_ref()) {
-            Some(lease) => self.directory.unregister(lease).await,
+        match self.lease.clone().or(stray) {
+            Some(lease) => {
+                self.withdraw(&lease).await;
+                self.directory.unregister(&lease).await
+            }
             None => Ok(false),
         }
     }
@@ -159,9 +184,10 @@ impl Keeper {
         let outcome = match self.directory.register(&self.registration).await {
             Ok(lease) => {
                 tracing::info!(id = %lease.id, endpoint = %lease.endpoint, "registered");
-                self.lease = Some(lease);
+                self.lease = Some(lease.clone());
                 self.waits = None;
                 self.tell.send_replace(Presence::Registered);
+                self.publish(&lease).await;
                 Outcome::Registered
             }
             Err(error) => {
@@ -177,10 +203,44 @@ impl Keeper {
         self.machine.on(self.clock.now(), outcome);
     }
 
+    /// Publishes the tools. That it fails keeps nobody from being registered.
+    async fn publish(&mut self, lease: &Lease) {
+        if self.registration.tools.is_empty() || !self.directory.capabilities().tools {
+            return;
+        }
+        self.tools = match self.directory.publish_tools(lease, &self.registration.tools).await {
+            Ok(()) => Tools::Settled,
+            Err(error) => {
+                // The first failure is worth a look; the same one at every heartbeat is not.
+                match self.tools {
+                    Tools::Due => tracing::debug!(error = %error.report(), "the tools are not published"),
+                    _ => tracing::warn!(error = %error.report(), "the tools are not published"),
+                }
+                if error.retry_hint() == RetryHint::Never { Tools::Settled } else { Tools::Due }
+            }
+        };
+    }
+
+    /// Removes the tools that are still ours, if any may have been published.
+    async fn withdraw(&mut self, lease: &Lease) {
+        if self.tools == Tools::None {
+            return;
+        }
+        let ids: Vec<_> = self.registration.tools.iter().map(|tool| tool.id.clone()).collect();
+        if let Err(error) = self.directory.withdraw_tools(lease, &ids).await {
+            tracing::warn!(error = %error.report(), "the tools are not removed");
+        }
+    }
+
     async fn heartbeat(&mut self) {
-        let Some(lease) = &self.lease else { return };
-        match self.directory.heartbeat(lease).await {
-            Ok(standing) => self.stand(standing),
+        let Some(lease) = self.lease.clone() else { return };
+        match self.directory.heartbeat(&lease).await {
+            Ok(standing) => {
+                if standing == Standing::Listed && self.tools == Tools::Due {
+                    self.publish(&lease).await;
+                }
+                self.stand(standing);
+            }
             Err(error) => {
                 tracing::debug!(error = %error.report(), "heartbeat failed");
                 self.machine.on(self.clock.now(), Outcome::BeatFailed);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{Directory, DirectoryCapabilities, Lease, Query, Standing};
 use crate::{
-    contract::{Capability, Entry, Registration, Score},
+    contract::{Capability, Entry, PublishedTool, Registration, Score},
     error::{Error, ErrorKind, Result},
     time::SharedClock,
 };
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct MemoryDirectory {
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    tools: Arc<Mutex<BTreeMap<String, PublishedTool>>>,
     clock: SharedClock,
     fixed: bool,
 }
@@ -26,18 +27,29 @@ impl MemoryDirectory {
     /// An empty directory that dates its entries by this clock.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
-        Self { entries: Arc::default(), clock, fixed: false }
+        Self { entries: Arc::default(), tools: Arc::default(), clock, fixed: false }
     }
 
     /// A fixed list: it finds, and takes no registrations. Of entries with one id the last counts.
     pub fn fixed(entries: impl IntoIterator<Item = Entry>) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.id.clone(), entry)).collect();
-        Self { entries: Arc::new(Mutex::new(entries)), clock: SharedClock::default(), fixed: true }
+        let entries = Arc::new(Mutex::new(entries));
+        Self { entries, tools: Arc::default(), clock: SharedClock::default(), fixed: true }
     }
 
     /// Says whether a listed component is well; `None` when nobody knows. Tells whether it is listed.
     pub fn set_health(&self, id: &str, healthy: Option<bool>) -> bool {
         self.lock().get_mut(id).map(|entry| entry.healthy = healthy).is_some()
+    }
+
+    /// The tools that are published, by id.
+    #[must_use]
+    pub fn tools(&self) -> Vec<PublishedTool> {
+        self.lock_tools().values().cloned().collect()
+    }
+
+    fn lock_tools(&self) -> MutexGuard<'_, BTreeMap<String, PublishedTool>> {
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
@@ -46,7 +58,10 @@ impl MemoryDirectory {
 
     fn writable(&self) -> Result<()> {
         if self.fixed {
-            return Err(Error::new(ErrorKind::Rejected, "this directory is a fixed list and takes no registrations"));
+            return Err(Error::new(
+                ErrorKind::Rejected,
+                "this directory is a fixed list and takes neither registrations nor tools",
+            ));
         }
         Ok(())
     }
@@ -56,7 +71,7 @@ impl MemoryDirectory {
 impl Directory for MemoryDirectory {
     async fn register(&self, registration: &Registration) -> Result<Lease> {
         self.writable()?;
-        let Registration { id, name, version, kind, endpoint, capabilities, metadata } = registration.clone();
+        let Registration { id, name, version, kind, endpoint, capabilities, metadata, .. } = registration.clone();
         let score = |name: &str| metadata.scores.get(name).and_then(|score| Score::new(*score).ok());
         let mut entry = Entry::new(id, name, endpoint);
         entry.version = version;
@@ -95,6 +110,20 @@ impl Directory for MemoryDirectory {
     async fn find(&self, query: &Query) -> Result<Vec<Entry>> {
         let entries = self.lock().values().cloned().collect();
         Ok(query.select(entries))
+    }
+
+    async fn publish_tools(&self, _: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        self.writable()?;
+        self.lock_tools().extend(tools.iter().map(|tool| (tool.id.clone(), tool.clone())));
+        Ok(())
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        self.writable()?;
+        let mut tools = self.lock_tools();
+        let before = tools.len();
+        tools.retain(|id, tool| !(ids.contains(id) && lease.owns(&tool.endpoint)));
+        Ok(before - tools.len())
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

@@ -14,7 +14,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    contract::{Entry, Registration},
+    contract::{Entry, PublishedTool, Registration},
     error::Result,
     secret::Secret,
 };
@@ -60,6 +60,26 @@ pub trait Directory: fmt::Debug + Send + Sync + 'static {
     /// Those of the road to the directory.
     async fn find(&self, query: &Query) -> Result<Vec<Entry>>;
 
+    /// Lists the tools of a registered component, each under its own id; the same id again replaces the tool.
+    ///
+    /// **When:** after a registration, and again after every other one: who forgot the entry has forgotten them too.
+    ///
+    /// **Given:** tools whose endpoints stand below the lease's.
+    ///
+    /// # Errors
+    /// [`Rejected`](crate::ErrorKind::Rejected) where tools are not offered; those of the road to the directory. Some of the
+    /// tools may be listed then.
+    async fn publish_tools(&self, lease: &Lease, tools: &[PublishedTool]) -> Result<()>;
+
+    /// Removes the tools of these ids, as far as they still are this lease's: their endpoints stand below its own. Tells how
+    /// many it removed.
+    ///
+    /// **Must not** remove the tools of a newer process that took over the id.
+    ///
+    /// # Errors
+    /// As [`publish_tools`](Self::publish_tools). That a tool was gone already is no error.
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize>;
+
     /// What this directory can do. What is not declared here must fail with a sentence.
     fn capabilities(&self) -> DirectoryCapabilities;
 }
@@ -72,19 +92,21 @@ pub struct DirectoryCapabilities {
     pub registration: bool,
     /// Whether entries say when they were last heard of.
     pub heartbeats: bool,
+    /// Whether tools can be published.
+    pub tools: bool,
 }
 
 impl DirectoryCapabilities {
-    /// Registers, and keeps heartbeats.
+    /// Registers, keeps heartbeats, and lists tools.
     #[must_use]
     pub const fn full() -> Self {
-        Self { registration: true, heartbeats: true }
+        Self { registration: true, heartbeats: true, tools: true }
     }
 
     /// Finds only.
     #[must_use]
     pub const fn read_only() -> Self {
-        Self { registration: false, heartbeats: false }
+        Self { registration: false, heartbeats: false, tools: false }
     }
 }
 
@@ -104,6 +126,13 @@ impl Lease {
     /// A lease of this id and endpoint without a token.
     pub fn new(id: impl Into<String>, endpoint: impl Into<String>) -> Self {
         Self { id: id.into(), endpoint: endpoint.into(), token: None }
+    }
+
+    /// Whether this URL stands below the lease's endpoint.
+    #[must_use]
+    pub fn owns(&self, url: &str) -> bool {
+        let endpoint = self.endpoint.trim_end_matches('/');
+        url.strip_prefix(endpoint).is_some_and(|path| path.starts_with('/'))
     }
 
     /// Adds the directory's proof.

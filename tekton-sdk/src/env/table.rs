@@ -8,6 +8,9 @@ use crate::error::FieldError;
 /// The variable that names the configuration file. It is no setting: it says where settings stand.
 pub const CONFIG_FILE: &str = "TEKTON_CONFIG";
 
+/// The variable that lets tests write their snapshots anew. It is no setting either: only `testing` reads it.
+pub const UPDATE_SNAPSHOTS: &str = "TEKTON_UPDATE_SNAPSHOTS";
+
 /// One setting.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +190,7 @@ mod tests {
     fn the_table_is_consistent() {
         let mut variables: BTreeSet<&str> = UPSTREAM.iter().copied().collect();
         assert_eq!(variables.len(), UPSTREAM.len(), "an upstream name stands twice");
-        assert!(variables.insert(CONFIG_FILE));
+        assert!(variables.insert(CONFIG_FILE) && variables.insert(UPDATE_SNAPSHOTS));
         let mut paths = BTreeSet::new();
         for setting in SETTINGS {
             assert!(paths.insert(setting.path), "{} stands twice", setting.path);

@@ -1,6 +1,6 @@
 //! Names that belong to upstream's Python components.
 
-use super::{CONFIG_FILE, SETTINGS, ports};
+use super::{CONFIG_FILE, SETTINGS, UPDATE_SNAPSHOTS, ports};
 
 /// Upstream's variables that this crate knows and does not read as settings: they are not warned about.
 pub const UPSTREAM: &[&str] = &[
@@ -43,7 +43,7 @@ pub(super) fn concerns_us(name: &str) -> bool {
 
 /// Whether the name is ours, upstream's, or made by a container engine.
 pub(super) fn is_known(name: &str) -> bool {
-    name == CONFIG_FILE
+    [CONFIG_FILE, UPDATE_SNAPSHOTS].contains(&name)
         || UPSTREAM.contains(&name)
         || SETTINGS.iter().any(|setting| setting.variables().any(|variable| variable == name))
         || ports::is_address(name)

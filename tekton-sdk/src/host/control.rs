@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{Operations, openapi, refusal::Refusal};
+use super::{Operations, openapi, refusal::Refusal, tools};
 use crate::{
     contract::{Descriptor, OperationKind},
     error::{Error, ErrorKind},
@@ -32,6 +32,7 @@ pub(super) struct Control {
     registered: Arc<AtomicBool>,
     discovery: Bytes,
     capabilities: Bytes,
+    tools: Bytes,
     #[cfg(feature = "macros")]
     marks: super::marks::Marks,
     openapi: Bytes,
@@ -49,6 +50,7 @@ impl Control {
             registered: Arc::default(),
             discovery: text(&discovery(&descriptor, operations)),
             capabilities: text(&capabilities(&descriptor, operations)),
+            tools: text(&tools::listing(operations)),
             #[cfg(feature = "macros")]
             marks: super::marks::Marks::new(tekton.clock().wall()),
             openapi: text(&openapi(&descriptor, operations)),
@@ -86,6 +88,7 @@ impl Control {
             "/ready" => self.readiness(),
             "/discovery" => json_answer(StatusCode::OK, self.discovery.clone()),
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
+            "/mcp/tools.json" => json_answer(StatusCode::OK, self.tools.clone()),
             "/openapi.json" => json_answer(StatusCode::OK, self.openapi.clone()),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),

@@ -7,6 +7,7 @@
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
+//! | `/mcp/tools.json` | its operations as MCP tools |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
@@ -24,6 +25,7 @@ mod router;
 mod serve;
 mod server;
 mod signal;
+mod tools;
 
 pub use arguments::Arguments;
 pub use component::Component;

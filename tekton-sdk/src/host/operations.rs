@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Arguments;
 use crate::{
     context::Context,
-    contract::Operation,
+    contract::{Operation, Tool},
     error::{Error, ErrorKind, FieldError, Result},
     names::OperationName,
     time::BoxFuture,
@@ -94,6 +94,12 @@ impl Operations {
         self.0.iter().map(|entry| &entry.operation)
     }
 
+    /// Its operations as MCP tools.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Tool> {
+        self.table().map(Tool::of).collect()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.operation.name == name)
     }
@@ -117,6 +123,8 @@ impl Operations {
                     wrong.push(FieldError::new(format!("{key}.{}", parameter.name), "is listed twice"));
                 }
             }
+            let tool = Tool::of(operation).validate().into_iter();
+            wrong.extend(tool.map(|field| FieldError::new(format!("{key}.{}", field.field), field.problem)));
         }
         if wrong.is_empty() { Ok(()) } else { Err(Error::config("the operations are wrong").with_fields(wrong)) }
     }

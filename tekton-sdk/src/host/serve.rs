@@ -13,6 +13,7 @@ use super::{
     router::Router,
     server::{Server, ServerLimits},
     signal::until_signal,
+    tools,
 };
 use crate::{
     config::HostConfig,
@@ -201,6 +202,7 @@ impl Serve {
         registration.kind.clone_from(kind);
         registration.capabilities = self.descriptor.capabilities.iter().map(|(name, _)| name.clone()).collect();
         registration.metadata = self.metadata(router, endpoint, instance);
+        registration.tools = tools::published(&router.operations, &self.descriptor, &registration);
         Ok(registration)
     }
 

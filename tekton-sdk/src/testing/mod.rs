@@ -7,6 +7,7 @@
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
 //! | [`conformance`] | the laws of every seam, run over any backend with one line |
 //! | [`MemoryDirectory`](crate::directory::MemoryDirectory), [`MemoryTransport`](crate::transport::MemoryTransport), [`ManualClock`](crate::time::ManualClock) | the parts of a bed, alone |
 
@@ -19,6 +20,7 @@ mod faulty;
 mod hermes;
 mod log;
 mod scripted;
+mod snapshot;
 mod spans;
 
 pub use bed::TestBed;
@@ -27,4 +29,5 @@ pub use component::{Calls, FakeComponent, RecordedCall};
 pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};
+pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;

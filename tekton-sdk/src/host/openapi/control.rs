@@ -20,6 +20,7 @@ pub(super) fn paths(types: &mut Types) -> Vec<(String, Value)> {
         ("/landmarks", landmarks()),
         ("/discovery", get("What it serves.", discovery())),
         ("/api/capabilities", get("What it can do.", capabilities())),
+        ("/mcp/tools.json", get("Its operations as MCP tools.", tools())),
         ("/openapi.json", get("This document.", json!({ "type": "object" }))),
     ];
     routes.into_iter().map(|(path, item)| (path.to_owned(), item)).collect()
@@ -91,6 +92,17 @@ fn discovery() -> Value {
         "capabilities": list(text()),
         "dependencies": { "type": "object" },
         "metadata": object(json!({ "apiVersions": versions, "sdk": text() })),
+    }))
+}
+
+/// The result of MCP's `tools/list`.
+fn tools() -> Value {
+    let tool = object(json!({ "name": text(), "inputSchema": { "type": "object" } }));
+    object(json!({
+        "tools": list(tool),
+        "resultType": { "const": "complete" },
+        "ttlMs": { "type": "integer", "minimum": 0 },
+        "cacheScope": { "const": "public" },
     }))
 }
 

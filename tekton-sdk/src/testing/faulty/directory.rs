@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{CallFault, FaultPlan, after, before};
 use crate::{
-    contract::{Entry, Registration},
+    contract::{Entry, PublishedTool, Registration},
     directory::{Directory, DirectoryCapabilities, Lease, Query, Standing},
     error::{ErrorKind, Result},
     time::SharedClock,
@@ -83,6 +83,14 @@ impl<D: Directory> Directory for FaultyDirectory<D> {
 
     async fn find(&self, query: &Query) -> Result<Vec<Entry>> {
         self.meet(self.inner.find(query)).await
+    }
+
+    async fn publish_tools(&self, lease: &Lease, tools: &[PublishedTool]) -> Result<()> {
+        self.meet(self.inner.publish_tools(lease, tools)).await
+    }
+
+    async fn withdraw_tools(&self, lease: &Lease, ids: &[String]) -> Result<usize> {
+        self.meet(self.inner.withdraw_tools(lease, ids)).await
     }
 
     fn capabilities(&self) -> DirectoryCapabilities {

@@ -36,7 +36,7 @@ pub enum Fault {
     Broken,
     /// Never answers; nothing is done.
     Hang,
-    /// Forgets every component, then does what was asked.
+    /// Forgets every component and tool, then does what was asked.
     Forget,
 }
 

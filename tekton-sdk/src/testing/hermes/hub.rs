@@ -20,7 +20,7 @@ use crate::{
     random::Random,
     time::SharedClock,
     transport::{Handler, Inbound, Response},
-    wire::hermes::{ComponentRecord, RegisterRequest},
+    wire::hermes::{ComponentRecord, RegisterRequest, ToolRecord, ToolRequest},
 };
 
 /// The largest body that is read.
@@ -43,6 +43,8 @@ pub(super) struct Hub {
 pub(super) struct State {
     /// In the order of their first registration, as upstream's dictionary keeps them.
     pub(super) entries: Vec<ComponentRecord>,
+    /// In the order of their first registration.
+    pub(super) tools: Vec<ToolRecord>,
     pub(super) log: Log,
     pub(super) plan: Plan,
     pub(super) key: Vec<u8>,
@@ -50,7 +52,13 @@ pub(super) struct State {
 
 impl Hub {
     pub(super) fn new(clock: SharedClock, random: Random, claimed_port: u16) -> Self {
-        let state = State { entries: Vec::new(), log: Log::default(), plan: Plan::default(), key: KEY.to_vec() };
+        let state = State {
+            entries: Vec::new(),
+            tools: Vec::new(),
+            log: Log::default(),
+            plan: Plan::default(),
+            key: KEY.to_vec(),
+        };
         let changes = watch::Sender::new(0);
         Self { state: Mutex::new(state), changes, clock, random, claimed_port }
     }
@@ -94,6 +102,20 @@ impl Hub {
         self.change(|state| match state.entries.iter_mut().find(|entry| entry.component_id == id) {
             Some(entry) => *entry = record,
             None => state.entries.push(record),
+        });
+        id
+    }
+
+    /// Keeps a tool as upstream does: the same id replaces, none makes a new entry every time.
+    pub(super) fn insert_tool(&self, request: ToolRequest) -> String {
+        let id = match request.id.as_ref().filter(|id| !id.is_empty()) {
+            Some(id) => id.clone(),
+            None => format!("tool-{}", token::uuid(&self.random)),
+        };
+        let record = ToolRecord::registered(request, &id, self.epoch());
+        self.change(|state| match state.tools.iter_mut().find(|tool| tool.id == id) {
+            Some(tool) => *tool = record,
+            None => state.tools.push(record),
         });
         id
     }
@@ -146,7 +168,7 @@ impl Hub {
             Some(Fault::Broken) => fault::broken(self.answer(asked)),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Forget) => {
-                self.change(|state| state.entries.clear());
+                self.change(State::forget_everybody);
                 self.answer(asked)
             }
         }

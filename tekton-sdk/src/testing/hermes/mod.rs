@@ -6,6 +6,7 @@ mod hub;
 mod log;
 mod routes;
 mod token;
+mod tools;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use crate::{
     host::{Server, ServerLimits},
     time::SharedClock,
     transport::Handler,
-    wire::hermes::{ComponentRecord, RegisterRequest},
+    wire::hermes::{ComponentRecord, RegisterRequest, ToolRecord},
 };
 use hub::Hub;
 
@@ -35,6 +36,8 @@ pub use routes::Route;
 /// | nobody is ever evicted, and everybody is forgotten at a restart | yes, by [`restart_empty`](Self::restart_empty) |
 /// | a type is kept in the metadata, so that the listing's filter by type finds nobody | yes |
 /// | a query for the healthy finds nobody | yes |
+/// | a tool without an id is another one every time, and fields it does not know are dropped, annotations too | yes |
+/// | a tool is executed by its id, by nobody: the answer is a placeholder | yes |
 /// | `/api/health` fails on a port outside 8000 to 9999 | yes, for a port given to the builder; a free one is told as 8001 |
 ///
 /// A [`Fault`] makes it misbehave, its log says what it was asked, and the `until` methods wait without a sleep.
@@ -127,6 +130,12 @@ impl FakeHermes {
         self.hub.look(|state| state.entries.iter().find(|entry| entry.component_id == id).cloned())
     }
 
+    /// The tools, in the order of their first registration.
+    #[must_use]
+    pub fn tools(&self) -> Vec<ToolRecord> {
+        self.hub.look(|state| state.tools.clone())
+    }
+
     /// What it was asked, oldest first; of more than 10,000 requests the older half is dropped.
     #[must_use]
     pub fn log(&self) -> Vec<LoggedRequest> {
@@ -165,6 +174,14 @@ impl FakeHermes {
         self.hub.until(|state| state.entries.clone(), holds).await
     }
 
+    /// Waits until the tools satisfy a condition, and gives them.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn until_tools(&self, holds: impl FnMut(&Vec<ToolRecord>) -> bool + Send) -> Vec<ToolRecord> {
+        self.hub.until(|state| state.tools.clone(), holds).await
+    }
+
     /// Registers a component without a request; tells its id.
     pub fn insert(&self, request: RegisterRequest) -> String {
         self.hub.insert(request)
@@ -184,9 +201,9 @@ impl FakeHermes {
         self.hub.change(|state| state.forget(id))
     }
 
-    /// Forgets every component; their tokens stay valid.
+    /// Forgets every component and every tool; the tokens stay valid.
     pub fn forget_everybody(&self) {
-        self.hub.change(|state| state.entries.clear());
+        self.hub.change(hub::State::forget_everybody);
     }
 
     /// Refuses every token issued so far, as a hub with another key does.
@@ -237,7 +254,7 @@ impl FakeHermes {
         Ok(())
     }
 
-    /// Comes back on the same port without its entries, as upstream does; the tokens it issued stay valid.
+    /// Comes back on the same port without its entries and tools, as upstream does; the tokens it issued stay valid.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) if somebody else has taken the port.

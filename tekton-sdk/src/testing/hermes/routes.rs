@@ -9,6 +9,7 @@ use super::{
     hub::{Hub, State},
     log::token_header,
     token::{self, Verdict},
+    tools::tool_of,
 };
 use crate::{
     secret::Secret,
@@ -42,6 +43,12 @@ pub enum Route {
     Components,
     /// `GET /api/components/{name}`
     Component,
+    /// `GET` and `POST /api/mcp/v2/tools`
+    Tools,
+    /// `GET` and `DELETE /api/mcp/v2/tools/{id}`
+    Tool,
+    /// `POST /api/mcp/v2/tools/{id}/execute`
+    Execute,
     /// `GET /api/health` and `GET /health`
     Health,
     /// Every other path.
@@ -56,18 +63,24 @@ impl Route {
             hermes::UNREGISTER => Self::Unregister,
             hermes::QUERY => Self::Query,
             hermes::COMPONENTS => Self::Components,
+            hermes::TOOLS => Self::Tools,
             hermes::HEALTH | "/health" => Self::Health,
-            _ => match component_of(path) {
-                Some(_) => Self::Component,
+            _ if component_of(path).is_some() => Self::Component,
+            _ => match tool_of(path) {
+                Some((_, false)) => Self::Tool,
+                Some((_, true)) => Self::Execute,
                 None => Self::Unknown,
             },
         }
     }
 
-    const fn method(self) -> Method {
+    /// What it takes; upstream allows the first of them, whatever else it takes.
+    const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Register | Self::Heartbeat | Self::Unregister | Self::Query => Method::POST,
-            Self::Components | Self::Component | Self::Health | Self::Unknown => Method::GET,
+            Self::Register | Self::Heartbeat | Self::Unregister | Self::Query | Self::Execute => &[Method::POST],
+            Self::Components | Self::Component | Self::Health | Self::Unknown => &[Method::GET],
+            Self::Tools => &[Method::POST, Method::GET],
+            Self::Tool => &[Method::DELETE, Method::GET],
         }
     }
 }
@@ -89,11 +102,11 @@ impl Hub {
         if asked.route == Route::Unknown {
             return refuse(&Refusal::not_found());
         }
-        let method = asked.route.method();
-        if asked.method != method {
-            let allow = if method == Method::POST { "POST" } else { "GET" };
+        let methods = asked.route.methods();
+        if !methods.contains(&asked.method) {
+            let allow = methods.first().map_or("GET", Method::as_str);
             return refuse(&Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-                .with_header(header::ALLOW, HeaderValue::from_static(allow));
+                .with_header(header::ALLOW, HeaderValue::from_str(allow).expect("a method is a token"));
         }
         match asked.route {
             Route::Register => self.register(asked),
@@ -102,6 +115,9 @@ impl Hub {
             Route::Query => self.query(asked),
             Route::Components => self.components(asked),
             Route::Component => self.component(asked),
+            Route::Tools => self.tools(asked),
+            Route::Tool => self.tool(asked),
+            Route::Execute => self.execute(asked),
             Route::Health if asked.path == hermes::HEALTH => Ok(self.health()),
             Route::Health | Route::Unknown => Ok(self.root_health()),
         }
@@ -234,6 +250,12 @@ impl Hub {
 }
 
 impl State {
+    /// What a restart does.
+    pub(super) fn forget_everybody(&mut self) {
+        self.entries.clear();
+        self.tools.clear();
+    }
+
     /// Removes the entry of this id; tells whether there was one.
     pub(super) fn forget(&mut self, id: &str) -> bool {
         let before = self.entries.len();
@@ -251,7 +273,7 @@ impl Asked {
     }
 }
 
-fn answer(body: Bytes) -> Response {
+pub(super) fn answer(body: Bytes) -> Response {
     Response::new(StatusCode::OK, body)
 }
 
@@ -266,7 +288,7 @@ fn component_of(path: &str) -> Option<&str> {
 }
 
 /// A path's segment with its percent-encoding undone (RFC 3986 §2.1).
-fn decoded(segment: &str) -> String {
+pub(super) fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {

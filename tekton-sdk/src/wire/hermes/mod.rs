@@ -11,6 +11,9 @@
 //! | `POST` [`UNREGISTER`]`?component_id=` with [`TOKEN_HEADER`] | none | [`Ack`] |
 //! | `POST` [`QUERY`] | [`QueryRequest`] | [`read_components`] |
 //! | `GET` [`COMPONENTS`], `GET` [`COMPONENTS`]`/{name}` | none | [`read_components`] |
+//! | `POST` [`TOOLS`] | [`ToolRequest`] | [`ToolReply`] |
+//! | `GET` [`TOOLS`] | none | [`read_tools`] |
+//! | `DELETE` [`TOOLS`]`/{id}` | none | [`ToolReply`] |
 //! | `GET` [`HEALTH`] | none | [`read_health`](super::health::read_health) |
 //!
 //! Each body can be written and read from both sides, so that a fake hub speaks with the same code; what a hub refuses
@@ -24,6 +27,7 @@ mod record;
 mod refusal;
 mod replies;
 mod requests;
+mod tools;
 
 pub use listing::{Listing, MAX_COMPONENTS, read_components};
 pub use metadata::{EndpointInfo, Metadata};
@@ -31,6 +35,7 @@ pub use record::{ComponentRecord, write_components, write_query};
 pub use refusal::Refusal;
 pub use replies::{Ack, RegisterReply, token_header};
 pub use requests::{HeartbeatRequest, QueryRequest, RegisterRequest};
+pub use tools::{ExecuteRequest, MAX_TOOLS, ToolRecord, ToolReply, ToolRequest, read_tools, write_tools};
 
 /// Where a component registers, or replaces its registration.
 pub const REGISTER: &str = "/api/register";
@@ -42,6 +47,8 @@ pub const UNREGISTER: &str = "/api/unregister";
 pub const COMPONENTS: &str = "/api/components";
 /// Where components are asked for by capability or type.
 pub const QUERY: &str = "/api/query";
+/// Where tools are registered and listed; with `/{id}`, shown and removed; with `/{id}/execute`, executed.
+pub const TOOLS: &str = "/api/mcp/v2/tools";
 /// The hub's own health.
 pub const HEALTH: &str = "/api/health";
 /// The header that carries the registration's token, verbatim.

@@ -41,6 +41,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, &format!("Component '{name}' not found"))
     }
 
+    /// 404, for an id that no tool is registered under.
+    #[must_use]
+    pub fn tool_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Tool not found")
+    }
+
     /// 404, for a path that is not served.
     #[must_use]
     pub fn not_found() -> Self {
@@ -181,6 +187,37 @@ impl Fields {
                 Object::new()
             }
         }
+    }
+
+    /// An object that must be there; the first key is the one an error names.
+    pub(super) fn required_object(&mut self, keys: &[&str]) -> Object {
+        match self.take(keys) {
+            Some(Value::Object(object)) => object,
+            Some(other) => {
+                let place = json!(["body", keys.first()]);
+                self.errors.push(wrong("dict_type", place, "Input should be a valid dictionary", other));
+                Object::new()
+            }
+            None => {
+                let place = json!(["body", keys.first()]);
+                self.errors.push(missing(place, self.whole.clone()));
+                Object::new()
+            }
+        }
+    }
+
+    /// An object that may be left out or null.
+    pub(super) fn optional_object(&mut self, key: &str) -> Option<Object> {
+        self.is_given(key).then(|| self.object(key))
+    }
+
+    /// A list of strings that may be left out or null.
+    pub(super) fn optional_texts(&mut self, key: &str) -> Option<Vec<String>> {
+        self.is_given(key).then(|| self.texts(key))
+    }
+
+    fn is_given(&self, key: &str) -> bool {
+        self.object.get(key).is_some_and(|value| !value.is_null())
     }
 
     /// A truth value; false if left out.

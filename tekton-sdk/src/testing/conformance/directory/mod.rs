@@ -2,11 +2,13 @@
 
 mod finding;
 mod keeping;
+mod tools;
 
 use async_trait::async_trait;
 
 pub use finding::*;
 pub use keeping::*;
+pub use tools::*;
 
 use crate::{
     contract::{Entry, Registration},
@@ -80,6 +82,10 @@ macro_rules! directory_conformance {
             a_malformed_endpoint_is_listed
             many_entries_are_all_found
             undeclared_registration_is_rejected_and_changes_nothing
+            a_published_tool_is_withdrawn_once
+            publishing_the_same_tool_replaces_it
+            an_old_lease_does_not_withdraw_the_new_tools
+            undeclared_tools_are_rejected
         }
     };
 }
