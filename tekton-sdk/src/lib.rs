@@ -85,6 +85,7 @@ pub mod policy;
 pub mod private;
 pub mod random;
 pub mod secret;
+mod service;
 pub mod tekton;
 pub mod telemetry;
 #[cfg(feature = "testing")]
@@ -102,6 +103,7 @@ pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Se
 #[cfg(feature = "host")]
 pub use host::Component;
 pub use secret::Secret;
+pub use service::Data;
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
