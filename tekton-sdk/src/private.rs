@@ -16,7 +16,9 @@ macro_rules! __tekton_when_host { ($($item:tt)*) => { $($item)* } }
 #[doc(hidden)]
 #[cfg(not(feature = "host"))]
 #[macro_export]
-macro_rules! __tekton_when_host { ($($item:tt)*) => {} }
+macro_rules! __tekton_when_host {
+    ($($item:tt)*) => {};
+}
 
 /// Keeps its items where the SDK has its testing kit.
 #[doc(hidden)]
@@ -27,4 +29,6 @@ macro_rules! __tekton_when_testing { ($($item:tt)*) => { $($item)* } }
 #[doc(hidden)]
 #[cfg(not(feature = "testing"))]
 #[macro_export]
-macro_rules! __tekton_when_testing { ($($item:tt)*) => {} }
+macro_rules! __tekton_when_testing {
+    ($($item:tt)*) => {};
+}

@@ -7,6 +7,7 @@ mod conformance;
 mod conformance_bites;
 mod data;
 mod errors;
+mod golden;
 mod hermes;
 mod host;
 mod lab;

@@ -45,7 +45,17 @@ impl Serve {
     pub(crate) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
         let config = tekton.setting::<HostConfig>().unwrap_or_default();
         let instance = tekton.setting::<Instance>().map(|instance| instance.to_string());
-        Self { tekton, descriptor, operations, config, instance, port: None, own_port: 0, advertise: None, memory: None }
+        Self {
+            tekton,
+            descriptor,
+            operations,
+            config,
+            instance,
+            port: None,
+            own_port: 0,
+            advertise: None,
+            memory: None,
+        }
     }
 
     /// The component's name.
