@@ -60,7 +60,7 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
-//! | `macros` | yes | `#[data]` |
+//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |
@@ -107,7 +107,7 @@ pub use service::Data;
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use tekton_sdk_macros::data;
+pub use tekton_sdk_macros::{Component, data, service};
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

@@ -224,7 +224,7 @@ impl<T: Data + Clone> ShelfClient<T> {
                     "all",
                 )
             },
-            tekton_sdk::private::Fields::new().with("prefix", &prefix),
+            tekton_sdk::private::Fields::new().borrowed("prefix", prefix),
         )
         .await
     }
@@ -287,7 +287,7 @@ tekton_sdk::private::when_testing! {
                         "all",
                     )
                 },
-                tekton_sdk::private::Fields::new().with("prefix", &prefix),
+                tekton_sdk::private::Fields::new().borrowed("prefix", prefix),
             ))
         }
     }

@@ -11,5 +11,6 @@ mod golden;
 mod hermes;
 mod host;
 mod lab;
+mod macros;
 mod p01_request;
 mod trace_context;

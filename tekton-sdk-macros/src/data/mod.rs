@@ -80,7 +80,7 @@ mod tests {
         );
         assert!(code.starts_with("#[derive(mesh::sdk::private::serde::Serialize,"), "{code}");
         assert!(code.contains(r#"#[serde(crate="mesh::sdk::private::serde")]"#), "{code}");
-        assert!(code.ends_with("structA{b:u8}"), "{code}");
+        assert!(code.ends_with("structA{b:u8,}"), "{code}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::Data;
 use crate::error::{Error, ErrorKind, Result, Sent};
 
 /// The room that is made for the arguments at first; most would make a vector that begins smaller grow several times.
@@ -27,7 +28,13 @@ impl Fields {
 
     /// Adds an argument.
     #[must_use]
-    pub fn with<T: Serialize + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
+    pub fn with<T: Data>(self, name: &'static str, value: &T) -> Self {
+        self.borrowed(name, value)
+    }
+
+    /// Adds an argument that is not owned, as `&str`.
+    #[must_use]
+    pub fn borrowed<T: Serialize + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
         if self.json.len() > 1 {
             self.json.push(b',');
         }
@@ -44,9 +51,15 @@ impl Fields {
 
     /// Adds an argument if there is one.
     #[must_use]
-    pub fn maybe<T: Serialize>(self, name: &'static str, value: &Option<T>) -> Self {
+    pub fn maybe<T: Data>(self, name: &'static str, value: &Option<T>) -> Self {
+        self.maybe_borrowed(name, value.as_ref())
+    }
+
+    /// Adds an argument that is not owned, if there is one.
+    #[must_use]
+    pub fn maybe_borrowed<T: Serialize + ?Sized>(self, name: &'static str, value: Option<&T>) -> Self {
         match value {
-            Some(value) => self.with(name, value),
+            Some(value) => self.borrowed(name, value),
             None => self,
         }
     }
@@ -71,7 +84,7 @@ mod tests {
 
     #[test]
     fn arguments_become_one_object_and_what_is_left_out_is_absent() {
-        let fields = Fields::new().with("text", "a \"b\"").maybe("sentences", &None::<u8>).maybe("limit", &Some(3));
+        let fields = Fields::new().borrowed("text", "a \"b\"").maybe("sentences", &None::<u8>).maybe("limit", &Some(3));
         assert_eq!(fields.finish().unwrap(), r#"{"text":"a \"b\"","limit":3}"#);
         assert_eq!(Fields::new().finish().unwrap(), "{}");
     }
@@ -79,7 +92,7 @@ mod tests {
     #[test]
     fn what_is_no_json_is_an_error_and_not_sent() {
         let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
-        let error = Fields::new().with("map", &unwritable).with("x", &1).finish().unwrap_err();
+        let error = Fields::new().borrowed("map", &unwritable).with("x", &1).finish().unwrap_err();
         assert_eq!((error.kind(), error.sent()), (ErrorKind::Codec, Sent::No));
     }
 }
