@@ -10,8 +10,7 @@ use tekton_sdk::{
 };
 
 /// Keeps values in order.
-#[derive(Debug)]
-#[derive(Component)]
+#[derive(Debug, Component)]
 #[component(
     version = "1.2.0",
     capabilities("values.keep" = 0.9, "values.list"),
