@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["request", "landmarks"],
     &["config"],
     &["host"],
-    &["blocking"],
+    &["blocking", "service"],
     &["testing", "private"],
 ];
 
@@ -34,6 +34,7 @@ const ROOT_ITEMS: &[(&str, &str)] = &[
     ("Client", "tekton"),
     ("Component", "host"),
     ("Config", "config"),
+    ("Data", "service"),
     ("Context", "context"),
     ("Error", "error"),
     ("ErrorKind", "error"),

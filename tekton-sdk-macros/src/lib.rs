@@ -1,9 +1,12 @@
 //! The macros of `tekton-sdk`; use them through that crate.
 //!
-//! So far there are [`macro@data`] and [`macro@landmark`]. The macros that make a component of an annotated struct are not here yet.
+//! [`macro@Component`] makes a component of a struct, [`macro@service`] operations of its methods, [`macro@data`] a value on
+//! the wire of a type, and [`macro@landmark`] marks a place. `docs/macros.md` of the repository says what they expand to.
 
+mod component;
 mod data;
 mod landmark;
+mod service;
 mod support;
 
 use proc_macro::TokenStream;
@@ -65,4 +68,53 @@ pub fn data(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn landmark(arguments: TokenStream, item: TokenStream) -> TokenStream {
     landmark::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a component of a struct: who it is, and what it serves.
+///
+/// | argument of `#[component(…)]` | type | default | meaning |
+/// |---|---|---|---|
+/// | `name` | text | the type's name in kebab case | what it is called |
+/// | `version` | text | the version of your crate | its release, as `1.2.0` |
+/// | `description` | text | the doc comment | what it is for |
+/// | `capabilities` | `("text.summarize" = 0.9, …)` | none | what it can do, with scores from 0 to 1 |
+/// | `depends_on` | `("engram", …)` | none | the components it needs |
+/// | `context_window` | whole number | none | how many tokens it takes into view |
+/// | `cost` | number | none | what one call costs |
+/// | `port` | 0 to 65535 | any free one | where it listens if no setting says otherwise |
+/// | `services` | `(Summarizer, Admin, …)` | its own block | the services it serves, its own by the type's name |
+/// | `crate` | path in a string | found by the name in your `Cargo.toml` | where the SDK is, if it is re-exported |
+///
+/// It expands to an implementation of the trait `Component`, to `SummarizerClient` and, where the SDK has its feature
+/// `testing`, to `FakeSummarizer`. [`macro@service`] adds their operations.
+#[proc_macro_derive(Component, attributes(component))]
+pub fn component(item: TokenStream) -> TokenStream {
+    component::expand(item.into()).into()
+}
+
+/// Makes operations of the methods of a component that have `#[op]`, or of those of a trait that several crates share.
+///
+/// | argument | where | meaning |
+/// |---|---|---|
+/// | `name = Admin` | on a further block | what `services(…)` calls it; its client trait is `AdminApi` |
+/// | `component = "summarizer"` | on a trait | whom its client looks for; the trait's name in kebab case if left out |
+/// | `capability = "text.summarize"` | on a trait | its client looks for whoever can do this best instead |
+/// | `crate = "mesh::tekton_sdk"` | on both | where the SDK is, if it is re-exported |
+///
+/// | argument of `#[op(…)]` | meaning |
+/// |---|---|
+/// | `read`, `write` | whether it changes something; one of them must be said |
+/// | `idempotent` | a write that may be carried out twice |
+/// | `name = "set-limit"` | what it is called; the method's name if left out |
+/// | `timeout = "2s"` | how long one execution may take |
+///
+/// `#[arg(default = 3)]` on an argument makes it optional, as `Option` does. The docs of an operation are its description;
+/// the list under `# Arguments`, or docs on the arguments themselves, are theirs. `ctx: &Context` is injected. A method
+/// that is not `async` may block: it runs on a thread of its own kind.
+///
+/// It expands to the table of operations, their router, their part of `SummarizerClient` and `FakeSummarizer`, and a trait
+/// `SummarizerApi` that both have.
+#[proc_macro_attribute]
+pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    service::expand(arguments.into(), item.into()).into()
 }

@@ -62,6 +62,7 @@
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
 //! | `macros` | yes | `#[data]`, `#[landmark]` |
+//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |
@@ -89,6 +90,7 @@ pub mod policy;
 pub mod private;
 pub mod random;
 pub mod secret;
+mod service;
 pub mod tekton;
 pub mod telemetry;
 #[cfg(feature = "testing")]
@@ -108,10 +110,11 @@ pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Se
 #[cfg(feature = "host")]
 pub use host::Component;
 pub use secret::Secret;
+pub use service::Data;
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use tekton_sdk_macros::{data, landmark};
+pub use tekton_sdk_macros::{Component, data, landmark, service};
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

@@ -6,3 +6,32 @@ pub use schemars;
 pub use serde;
 
 pub use crate::contract::{Detail, Landmark};
+pub use crate::service::*;
+#[doc(inline)]
+pub use crate::{__tekton_when_host as when_host, __tekton_when_testing as when_testing};
+
+/// Keeps its items where the SDK has its host.
+#[doc(hidden)]
+#[cfg(feature = "host")]
+#[macro_export]
+macro_rules! __tekton_when_host { ($($item:tt)*) => { $($item)* } }
+/// Keeps its items where the SDK has its host.
+#[doc(hidden)]
+#[cfg(not(feature = "host"))]
+#[macro_export]
+macro_rules! __tekton_when_host {
+    ($($item:tt)*) => {};
+}
+
+/// Keeps its items where the SDK has its testing kit.
+#[doc(hidden)]
+#[cfg(feature = "testing")]
+#[macro_export]
+macro_rules! __tekton_when_testing { ($($item:tt)*) => { $($item)* } }
+/// Keeps its items where the SDK has its testing kit.
+#[doc(hidden)]
+#[cfg(not(feature = "testing"))]
+#[macro_export]
+macro_rules! __tekton_when_testing {
+    ($($item:tt)*) => {};
+}

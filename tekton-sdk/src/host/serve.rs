@@ -37,6 +37,7 @@ pub struct Serve {
     config: HostConfig,
     instance: Option<String>,
     port: Option<u16>,
+    own_port: u16,
     advertise: Option<String>,
     memory: Option<MemoryTransport>,
 }
@@ -45,7 +46,17 @@ impl Serve {
     pub(crate) fn new(tekton: Tekton, descriptor: Descriptor, operations: Operations) -> Self {
         let config = tekton.setting::<HostConfig>().unwrap_or_default();
         let instance = tekton.setting::<Instance>().map(|instance| instance.to_string());
-        Self { tekton, descriptor, operations, config, instance, port: None, advertise: None, memory: None }
+        Self {
+            tekton,
+            descriptor,
+            operations,
+            config,
+            instance,
+            port: None,
+            own_port: 0,
+            advertise: None,
+            memory: None,
+        }
     }
 
     /// The component's name.
@@ -63,6 +74,12 @@ impl Serve {
     /// Listens on this port; 0 is any free one. Default: `<NAME>_PORT`, else the configuration's, which is 0.
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
+        self
+    }
+
+    /// The port that the component names itself: taken where nobody else names one.
+    pub(crate) const fn port_of_its_own(mut self, port: u16) -> Self {
+        self.own_port = port;
         self
     }
 
@@ -170,7 +187,7 @@ impl Serve {
         Err(Error::config(format!("the component {:?} cannot be served", self.descriptor.name)).with_fields(wrong))
     }
 
-    /// The builder's port, else `<NAME>_PORT`, else the configuration's.
+    /// The builder's port, else `<NAME>_PORT`, else the configuration's, else the component's.
     fn port_to_bind(&self) -> Result<u16> {
         if let Some(port) = self.port {
             return Ok(port);
@@ -179,7 +196,8 @@ impl Serve {
             Some(env) => env.port_for(&self.descriptor.name)?,
             None => None,
         };
-        Ok(named.unwrap_or(self.config.port))
+        let configured = if self.config.port == 0 { self.own_port } else { self.config.port };
+        Ok(named.unwrap_or(configured))
     }
 
     /// The builder's host, else `<NAME>_HOST`, else the configuration's, else the address listened on.

@@ -249,7 +249,7 @@ impl Calls {
         }
     }
 
-    fn push(&self, call: RecordedCall) {
+    pub(super) fn push(&self, call: RecordedCall) {
         self.log.push(call);
         self.came.notify_waiters();
     }

@@ -5,6 +5,7 @@
 //! | [`TestBed`] | components that call each other: no socket, no sleep, time moved by the test |
 //! | [`FakeHermes`] | a whole hub over a real socket, with upstream's quirks and a plan of faults |
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
+//! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
@@ -19,6 +20,7 @@ pub mod conformance;
 mod faulty;
 mod hermes;
 mod log;
+mod plans;
 mod scripted;
 mod snapshot;
 mod spans;
@@ -28,6 +30,7 @@ pub use block_on::block_on;
 pub use component::{Calls, FakeComponent, RecordedCall};
 pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
+pub use plans::{Plan, Plans};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;

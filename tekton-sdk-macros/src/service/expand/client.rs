@@ -1,0 +1,95 @@
+//! The client's part, and the trait that it and the fake share.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, Generics};
+
+use super::{
+    super::model::{Operation, Service, Subject},
+    answer, boxed, fields, found, inputs, names, tag, title, value,
+};
+use crate::support::{self, shell::Shell};
+
+pub(super) fn expand(service: &Service) -> TokenStream {
+    let (sdk, api, visibility) = (&service.sdk, &service.api, &service.visibility);
+    let (parameters, arguments, bounds) = service.generics.split_for_impl();
+    let quiet = support::quiet();
+    let (shell, client) = match &service.subject {
+        Subject::Block { client, .. } => (None, client.clone()),
+        Subject::Contract { contract, client, name, capability, .. } => {
+            let query = capability.as_ref().map(|capability| {
+                quote! {
+                    #sdk::directory::Query::capability(#capability).ranked(#sdk::directory::Rank::Score)
+                }
+            });
+            let shell = Shell {
+                sdk,
+                visibility,
+                ident: client,
+                generics: &Generics::default(),
+                of: &tag(service),
+                docs: &format!("Calls a component that serves `{contract}`; one method for each operation."),
+            };
+            (Some(shell.client(&quote!(#name), query)), quote!(#client))
+        }
+    };
+    let docs = format!(
+        "What can be asked of a `{}`, for those who take whoever answers: its client and its fake do.",
+        title(service)
+    );
+    let generics = &service.generics;
+    let declared = service.operations.iter().map(|operation| {
+        let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation));
+        quote!(#(#cfgs)* #docs #method;)
+    });
+    let inherent = service.operations.iter().map(|operation| method(service, operation));
+    let delegated = service.operations.iter().map(|operation| {
+        let (cfgs, method, ident, names) =
+            (&operation.cfgs, boxed(service, operation), &operation.ident, names(operation));
+        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(<#client>::#ident(self #names)) })
+    });
+    quote! {
+        #shell
+
+        #[doc = #docs]
+        #quiet
+        #visibility trait #api #generics: ::std::marker::Send + ::std::marker::Sync #bounds {
+            #(#declared)*
+        }
+
+        #quiet
+        impl #parameters #client #bounds {
+            #(#inherent)*
+        }
+
+        #quiet
+        impl #parameters #api #arguments for #client #bounds {
+            #(#delegated)*
+        }
+    }
+}
+
+fn method(service: &Service, operation: &Operation) -> TokenStream {
+    let sdk = &service.sdk;
+    let Operation { cfgs, ident, visibility, .. } = operation;
+    let (docs, inputs, answer) = (docs_of(operation), inputs(operation, &quote!('_)), answer(service, operation));
+    let (found, fields, value) = (found(service, operation), fields(service, operation), value(service, operation));
+    quote! {
+        #(#cfgs)*
+        #docs
+        #visibility async fn #ident(&self #inputs) -> #answer {
+            #sdk::private::call::<#value>(self.0.peer(), #found, #fields).await
+        }
+    }
+}
+
+/// The operation's own docs, and what is true of every call.
+fn docs_of(operation: &Operation) -> TokenStream {
+    let docs: &[Attribute] = &operation.docs;
+    let says_errors = docs.iter().any(|line| quote!(#line).to_string().contains("# Errors"));
+    let errors = (!says_errors).then(|| {
+        let text = "\n# Errors\nThose of a call, and what the operation refuses.";
+        quote!(#[doc = #text])
+    });
+    quote!(#(#docs)* #errors)
+}

@@ -1,0 +1,130 @@
+//! A service, put into words.
+
+mod client;
+mod fake;
+mod router;
+mod table;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Ident;
+
+use super::model::{Given, Need, Operation, Parameter, Service, Subject};
+use crate::support::types::{self, Pass};
+
+pub(crate) fn expand(service: &Service) -> TokenStream {
+    let table = table::expand(service);
+    let router = router::expand(service);
+    let client = client::expand(service);
+    let fake = fake::expand(service);
+    quote!(#table #router #client #fake)
+}
+
+/// The tag of the service.
+fn tag(service: &Service) -> TokenStream {
+    let sdk = &service.sdk;
+    match &service.subject {
+        Subject::Block { tag: Some(tag), .. } | Subject::Contract { tag, .. } => quote!(#tag),
+        Subject::Block { tag: None, .. } => quote!(#sdk::private::Own),
+    }
+}
+
+/// The operation in its table, found while the user's crate is compiled.
+fn found(service: &Service, operation: &Operation) -> TokenStream {
+    let (sdk, tag, name) = (&service.sdk, tag(service), &operation.name);
+    match &service.subject {
+        Subject::Block { component, .. } => {
+            quote!(const { #sdk::private::find(<#tag as #sdk::private::Table<#component>>::OPERATIONS, #name) })
+        }
+        Subject::Contract { .. } => quote!(const { #sdk::private::find(#tag::OPERATIONS, #name) }),
+    }
+}
+
+/// What the service is of, as its docs call it.
+fn title(service: &Service) -> String {
+    match &service.subject {
+        Subject::Block { title, .. } => title.clone(),
+        Subject::Contract { contract, .. } => contract.to_string(),
+    }
+}
+
+/// The arguments that the caller gives.
+fn given(operation: &Operation) -> impl Iterator<Item = &Given> {
+    operation.parameters.iter().filter_map(|parameter| match parameter {
+        Parameter::Context => None,
+        Parameter::Given(given) => Some(&**given),
+    })
+}
+
+/// The arguments as the client takes them.
+fn inputs(operation: &Operation, lifetime: &TokenStream) -> TokenStream {
+    let inputs = given(operation).map(|given| {
+        let (ident, ty) = (&given.ident, types::with_lifetime(given.tokens.clone(), lifetime));
+        match given.need {
+            Need::Default(_) => quote!(#ident: ::std::option::Option<#ty>),
+            Need::Required | Need::Optional => quote!(#ident: #ty),
+        }
+    });
+    quote!(#(, #inputs)*)
+}
+
+/// The names of these arguments.
+fn names(operation: &Operation) -> TokenStream {
+    let names = given(operation).map(|given| &given.ident);
+    quote!(#(, #names)*)
+}
+
+/// The arguments as the caller writes them down.
+fn fields(service: &Service, operation: &Operation) -> TokenStream {
+    let sdk = &service.sdk;
+    let fields = given(operation).map(|Given { ident, name, decoded, need, ty, .. }| {
+        let lent = decoded.converted || types::has_lifetime(ty.to_token_stream());
+        let (method, value) = match (need, decoded.pass) {
+            (Need::Required, Pass::Borrowed) => (if lent { quote!(borrowed) } else { quote!(with) }, quote!(#ident)),
+            (Need::Required, _) => (if lent { quote!(borrowed) } else { quote!(with) }, quote!(&#ident)),
+            (_, Pass::Value) if lent => (quote!(maybe_borrowed), quote!(#ident.as_ref())),
+            (_, Pass::Value) => (quote!(maybe), quote!(&#ident)),
+            _ => (quote!(maybe_borrowed), quote!(#ident)),
+        };
+        // A mistake in the type is told at the type.
+        let method = spanned(ty, &method);
+        quote!(.#method(#name, #value))
+    });
+    quote!(#sdk::private::Fields::new() #(#fields)*)
+}
+
+fn spanned(place: &impl ToTokens, tokens: &TokenStream) -> TokenStream {
+    let span = syn::spanned::Spanned::span(place).resolved_at(Span::call_site());
+    tokens
+        .clone()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(span);
+            token
+        })
+        .collect()
+}
+
+/// What the client gives back.
+fn answer(service: &Service, operation: &Operation) -> TokenStream {
+    let (sdk, output) = (&service.sdk, &operation.output);
+    quote!(#sdk::private::Answer<#output>)
+}
+
+/// What the operation answers, without the `Result`.
+fn value(service: &Service, operation: &Operation) -> TokenStream {
+    let (sdk, output) = (&service.sdk, &operation.output);
+    quote!(<#output as #sdk::private::Outcome>::Value)
+}
+
+/// The method of the client trait, without its body.
+fn boxed(service: &Service, operation: &Operation) -> TokenStream {
+    let sdk = &service.sdk;
+    let (ident, inputs, answer) = (&operation.ident, inputs(operation, &quote!('call)), answer(service, operation));
+    quote_spanned!(ident.span()=> fn #ident<'call>(&'call self #inputs) -> #sdk::time::BoxFuture<'call, #answer>)
+}
+
+/// The plan's method of a fake.
+fn plan_name(operation: &Operation) -> Ident {
+    quote::format_ident!("on_{}", syn::ext::IdentExt::unraw(&operation.ident))
+}

@@ -1,0 +1,214 @@
+//! The rules about one operation.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{
+    Attribute, Error, FnArg, GenericParam, Ident, ReceiverKind, ReturnType, Type, TypeParamBound, ext::IdentExt,
+};
+
+use super::{parameter::Parameter, visible};
+use crate::{
+    service::parse::Method,
+    support::{
+        arguments::{self, Argument},
+        docs::{self, Docs},
+        problems::Problems,
+        types, values,
+    },
+};
+
+/// One operation.
+pub(crate) struct Operation {
+    pub(crate) ident: Ident,
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) description: String,
+    pub(crate) read: bool,
+    pub(crate) idempotent: bool,
+    pub(crate) nanoseconds: Option<u64>,
+    pub(crate) visibility: TokenStream,
+    pub(crate) is_async: bool,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) output: TokenStream,
+}
+
+#[derive(Default)]
+struct Said {
+    read: Option<Ident>,
+    write: Option<Ident>,
+    idempotent: bool,
+    name: Option<(String, Span)>,
+    nanoseconds: Option<u64>,
+}
+
+impl Operation {
+    /// The operation, unless it is so wrong that nothing can be made of it.
+    pub(crate) fn of(
+        method: &Method<'_>,
+        within: Option<&TokenStream>,
+        given: Option<&TokenStream>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let said = Said::of(method, problems);
+        let signature = method.signature;
+        let ident = signature.ident.clone();
+        let docs = docs::of(method.attributes);
+        if docs.description.is_empty() {
+            let message = format!("say what `{ident}` does: write `/// …` above it");
+            problems.at(&ident, message);
+        }
+        let (name, name_span) = said.name.clone().unwrap_or_else(|| (ident.unraw().to_string(), ident.span()));
+        if let Some(problem) = values::name_problem(&name, &['-', '_', '.']) {
+            problems.add(Error::new(name_span, format!("the operation name {name:?} {problem}")));
+        }
+        let receives = receiver(method, problems);
+        let parameters = parameters(method, &docs, within, problems);
+        let output = output(method, within, problems);
+        for generic in &signature.generics.params {
+            if !matches!(generic, GenericParam::Lifetime(_)) {
+                problems.at(generic, "an operation cannot be generic; name the type, or make the component generic");
+                return None;
+            }
+        }
+        let public = method.visibility.map_or_else(TokenStream::new, visible);
+        Some(Self {
+            name,
+            name_span,
+            cfgs: method.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+            docs: method.attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect(),
+            description: docs.description,
+            read: said.write.is_none(),
+            idempotent: said.idempotent,
+            nanoseconds: said.nanoseconds,
+            visibility: given.cloned().unwrap_or(public),
+            is_async: signature.asyncness.is_some(),
+            parameters: parameters?,
+            output: output?,
+            ident: receives.then_some(ident)?,
+        })
+    }
+}
+
+impl Said {
+    fn of(method: &Method<'_>, problems: &mut Problems) -> Self {
+        let mut said = Self::default();
+        if let Some(more) = method.more {
+            problems.at(more, "there is an `#[op]` on this method already; write everything into one");
+        }
+        let arguments = problems.take(arguments::of_attribute(method.op)).unwrap_or_default();
+        let known = &["read", "write", "idempotent", "name", "timeout"];
+        for argument in arguments::check(arguments, "op", known, problems) {
+            let result = said.set(&argument);
+            problems.take(result);
+        }
+        match (&said.read, &said.write) {
+            (None, None) => problems.at(
+                method.op.path(),
+                "say whether it changes something: `#[op(read)]` if it does not, else `#[op(write)]`",
+            ),
+            (Some(_), Some(write)) => problems.at(write, "an operation is either `read` or `write`; keep one"),
+            _ => {}
+        }
+        said
+    }
+
+    fn set(&mut self, argument: &Argument) -> syn::Result<()> {
+        match argument.key.to_string().as_str() {
+            "read" => {
+                argument.flag()?;
+                self.read = Some(argument.key.clone());
+            }
+            "write" => {
+                argument.flag()?;
+                self.write = Some(argument.key.clone());
+            }
+            "idempotent" => {
+                argument.flag()?;
+                self.idempotent = true;
+            }
+            "name" => self.name = Some(argument.text("\"set-limit\"")?),
+            "timeout" => {
+                let (text, span) = argument.text("\"2s\"")?;
+                let message = format!("{text:?} is no duration; write one like \"2s\", \"250ms\" or \"5min\"");
+                self.nanoseconds = Some(values::nanoseconds(&text).ok_or_else(|| Error::new(span, message))?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn receiver(method: &Method<'_>, problems: &mut Problems) -> bool {
+    let message = "an operation takes `&self`: all calls share the component";
+    let signature = method.signature;
+    match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver)) => {
+            if let ReceiverKind::Reference(_, _, None) = receiver.kind {
+                return true;
+            }
+            problems.at(receiver, message);
+        }
+        Some(other) => problems.at(other, message),
+        None => problems.at(&signature.ident, message),
+    }
+    false
+}
+
+fn parameters(
+    method: &Method<'_>,
+    docs: &Docs,
+    within: Option<&TokenStream>,
+    problems: &mut Problems,
+) -> Option<Vec<Parameter>> {
+    let typed = method.signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument),
+        FnArg::Receiver(_) => None,
+    });
+    let parameters: Vec<_> = typed.map(|argument| Parameter::of(argument, docs, within, problems)).collect();
+    for (name, _, line) in &docs.arguments {
+        let known =
+            |parameter: &Option<Parameter>| parameter.as_ref().is_none_or(|parameter| parameter.is_called(name));
+        if !parameters.iter().any(known) {
+            problems
+                .at(line, format!("`{name}` is no argument of this operation; correct the name or leave the line out"));
+        }
+    }
+    parameters.into_iter().collect()
+}
+
+fn output(method: &Method<'_>, within: Option<&TokenStream>, problems: &mut Problems) -> Option<TokenStream> {
+    let signature = method.signature;
+    let ReturnType::Type(_, ty) = &signature.output else {
+        problems.at(&signature.ident, "an operation returns a `Result`: write `-> Result<()>`");
+        return None;
+    };
+    if let Type::ImplTrait(opaque) = &**ty {
+        let streams = opaque.bounds.iter().any(|bound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Stream"),
+            _ => false,
+        });
+        problems.at(
+            ty,
+            if streams {
+                "streams are served by the streaming room, which is not open yet; return a `Result` of a list until then"
+            } else {
+                "an operation returns a `Result` of a type with a name; write it out"
+            },
+        );
+        return None;
+    }
+    let tokens = ty.to_token_stream();
+    match within {
+        Some(component) => Some(types::without_self(tokens, component)),
+        None => match types::names_self(tokens.clone()) {
+            Some(name) => {
+                problems.at(name, "a contract's client does not know who implements it; name the type");
+                None
+            }
+            None => Some(tokens),
+        },
+    }
+    .map(|tokens| types::with_lifetime(tokens, &quote!('static)))
+}

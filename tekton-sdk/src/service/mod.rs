@@ -1,0 +1,17 @@
+//! What the output of the component macros stands on: the behaviour of generated clients, tables and routers.
+
+mod call;
+mod data;
+mod fields;
+mod outcome;
+#[cfg(feature = "host")]
+mod serve;
+mod table;
+
+pub use call::{PeerOf, call};
+pub use data::Data;
+pub use fields::Fields;
+pub use outcome::{Answer, Outcome};
+#[cfg(feature = "host")]
+pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
+pub use table::{Lists, Named, Own, Table, assert_distinct, find, optional, required, returns};

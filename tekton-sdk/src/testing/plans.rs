@@ -1,0 +1,143 @@
+//! What a generated fake is told to do.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::component::{Calls, RecordedCall};
+use crate::{
+    context::Context,
+    contract::Operation,
+    error::{Error, ErrorKind, Result},
+    host::Arguments,
+    service::{Data, Fields},
+};
+
+/// The plans of a generated fake, and the calls that it got.
+///
+/// What is planned for one operation is played in the order of planning, one step per call; the last step is repeated.
+#[derive(Default)]
+pub struct Plans {
+    steps: Mutex<BTreeMap<&'static str, Steps>>,
+    calls: Calls,
+}
+
+#[derive(Default)]
+struct Steps {
+    planned: Vec<Step>,
+    played: usize,
+}
+
+type Doing = dyn FnMut(&Arguments) -> Result<Bytes> + Send;
+
+#[derive(Clone)]
+enum Step {
+    Answer(Bytes),
+    Do(Arc<Mutex<Doing>>),
+    Fail(ErrorKind),
+    Hang,
+}
+
+impl Plans {
+    /// The plan of one operation.
+    pub fn of<T: Data>(&self, operation: &'static Operation) -> Plan<'_, T> {
+        Plan { plans: self, operation, answer: PhantomData }
+    }
+
+    /// The calls, for the test to look at.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
+    /// Records one call and plays the step that is planned for it.
+    ///
+    /// # Errors
+    /// What the test planned; [`Internal`](ErrorKind::Internal) if that is nothing.
+    pub async fn play<T: Data>(&self, operation: &'static Operation, fields: Fields) -> Result<T> {
+        let json = fields.finish()?;
+        let context = Context::current().unwrap_or_default();
+        let arguments = serde_json::from_slice(&json).map_err(unreadable)?;
+        self.calls.push(RecordedCall { operation: operation.name, arguments, context });
+        let arguments = Arguments::from_json(operation, json)?;
+        let answer = match self.next(operation.name)? {
+            Step::Answer(answer) => answer,
+            Step::Do(answer) => answer.lock().unwrap_or_else(PoisonError::into_inner)(&arguments)?,
+            Step::Fail(kind) => return Err(Error::new(kind, "a failure that the test planned")),
+            Step::Hang => std::future::pending().await,
+        };
+        serde_json::from_slice(&answer).map_err(unreadable)
+    }
+
+    fn next(&self, operation: &'static str) -> Result<Step> {
+        let mut steps = self.lock();
+        let steps = steps.entry(operation).or_default();
+        let step = steps.planned.get(steps.played).or_else(|| steps.planned.last()).cloned();
+        steps.played += 1;
+        step.ok_or_else(|| Error::internal(format!("nothing is planned for {operation:?}; plan it with `on_…`")))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Steps>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Codec, "what the fake got or answers cannot be read from JSON").with_source(error)
+}
+
+fn to_json<T: Data>(answer: &T) -> Result<Bytes> {
+    let json = serde_json::to_vec(answer).map_err(|error| {
+        Error::new(ErrorKind::Codec, "the planned answer cannot be written as JSON").with_source(error)
+    })?;
+    Ok(json.into())
+}
+
+impl fmt::Debug for Plans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plans").field("planned", &self.lock().keys()).finish_non_exhaustive()
+    }
+}
+
+/// What is planned for one operation of a generated fake; each step adds to the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a, T> {
+    plans: &'a Plans,
+    operation: &'static Operation,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T: Data> Plan<'_, T> {
+    /// Plans an answer.
+    pub fn answers(self, answer: T) -> Self {
+        match to_json(&answer) {
+            Ok(json) => self.step(Step::Answer(json)),
+            Err(error) => self.step(Step::Fail(error.kind())),
+        }
+    }
+
+    /// Plans an answer made from the arguments; what the function keeps, it remembers from call to call.
+    pub fn answers_with(self, mut answer: impl FnMut(&Arguments) -> Result<T> + Send + 'static) -> Self {
+        self.step(Step::Do(Arc::new(Mutex::new(move |arguments: &Arguments| to_json(&answer(arguments)?)))))
+    }
+
+    /// Plans a failure of this kind.
+    pub fn fails(self, kind: ErrorKind) -> Self {
+        self.step(Step::Fail(kind))
+    }
+
+    /// Plans a call that never ends.
+    pub fn hangs(self) -> Self {
+        self.step(Step::Hang)
+    }
+
+    fn step(self, step: Step) -> Self {
+        self.plans.lock().entry(self.operation.name).or_default().planned.push(step);
+        self
+    }
+}

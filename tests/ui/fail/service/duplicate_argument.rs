@@ -1,0 +1,23 @@
+//! An argument given twice.
+use tekton_sdk::{Component, Result};
+
+/// A component.
+#[derive(Component)]
+struct Shelf;
+
+#[tekton_sdk::service]
+impl Shelf {
+    /// Keeps a value.
+    #[op(write)]
+    async fn put(&self, value: u8) -> Result<u8> {
+        Ok(value)
+    }
+
+    /// Lists.
+    #[op(read, timeout = "1s", timeout = "2s")]
+    async fn all(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! An operation that is generic.
+use tekton_sdk::{Component, Result};
+
+/// A component.
+#[derive(Component)]
+struct Shelf;
+
+#[tekton_sdk::service]
+impl Shelf {
+    /// Keeps a value.
+    #[op(write)]
+    async fn put(&self, value: u8) -> Result<u8> {
+        Ok(value)
+    }
+
+    /// Lists.
+    #[op(read)]
+    async fn all<T>(&self, value: u8) -> Result<u8> {
+        Ok(value)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! An SDK that another crate re-exports under another name.
+#![deny(missing_docs, warnings)]
+#![forbid(unsafe_code)]
+
+/// The crate that re-exports it.
+pub mod mesh {
+    pub use tekton_sdk as inner;
+}
+
+use mesh::inner::Result;
+
+/// A component.
+#[derive(mesh::inner::Component, Debug)]
+#[component(crate = "crate::mesh::inner", services(Shelf, Count))]
+pub struct Shelf;
+
+#[mesh::inner::service(crate = "crate::mesh::inner")]
+impl Shelf {
+    /// Keeps a value.
+    #[op(write)]
+    pub async fn put(&self, value: u8) -> Result<u8> {
+        Ok(value)
+    }
+}
+
+/// A contract.
+#[mesh::inner::service(crate = "crate::mesh::inner")]
+pub trait Count {
+    /// Counts.
+    #[op(read)]
+    async fn count(&self) -> Result<u8>;
+}
+
+impl Count for Shelf {
+    async fn count(&self) -> Result<u8> {
+        Ok(1)
+    }
+}
+
+fn main() {}
