@@ -6,37 +6,31 @@
 //!                     tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use tekton_sdk::{
-    Component, ErrorKind, Result, Tekton,
-    contract::{Descriptor, Operation, Parameter},
-    host::Operations,
-    http::Method,
-    patterns::request::Reply,
-};
+use tekton_sdk::{Component, ErrorKind, Result, Tekton, http::Method, patterns::request::Reply, service};
 
+/// Divides.
+#[derive(Component)]
+#[component(version = "1.0.0", capabilities("math.divide"))]
 struct Divider;
 
-const DIVIDE: Operation = Operation::read("divide", "Divides one whole number by another.")
-    .parameters(&[Parameter::required("a", "the dividend"), Parameter::required("b", "the divisor")]);
-const THINK: Operation = Operation::read("think", "Takes its time.");
-
+#[service]
 impl Divider {
-    fn divide(a: i64, b: i64) -> Result<i64> {
+    /// Divides one whole number by another.
+    ///
+    /// # Arguments
+    /// * `a` - the dividend
+    /// * `b` - the divisor
+    #[op(read)]
+    async fn divide(&self, a: i64, b: i64) -> Result<i64> {
         a.checked_div(b).ok_or_else(|| tekton_sdk::Error::invalid("b must not be 0"))
     }
-}
 
-impl Component for Divider {
-    fn descriptor(&self) -> Descriptor {
-        Descriptor::new("divider", "1.0.0").capability("math.divide")
-    }
-
-    fn operations(self: Arc<Self>) -> Operations {
-        Operations::new()
-            .on(&self, DIVIDE, |_, _, args| async move { Self::divide(args.get("a")?, args.get("b")?) })
-            .on(&self, THINK, |_, _, _| std::future::pending::<Result<()>>())
+    /// Takes its time.
+    #[op(read)]
+    async fn think(&self) -> Result<()> {
+        std::future::pending().await
     }
 }
 

@@ -12,17 +12,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use tekton_sdk::{
-    Client, Component, Error, Peer, Result, Tekton,
+    Client, Component, Error, Result, Tekton,
     config::Layers,
-    contract::{Descriptor, Operation, Parameter},
     data,
-    directory::Query,
-    host::{Operations, until_signal},
-    patterns::request::{Call, Reply},
+    directory::{Query, Rank},
+    host::until_signal,
+    service,
     testing::FakeHermes,
 };
 
@@ -31,6 +29,9 @@ const MAX_BYTES: usize = 256 << 20;
 
 // ---- a component that reads files below one folder
 
+/// Reads files.
+#[derive(Component)]
+#[component(version = "1.0.0", capabilities("file.read"))]
 struct Reader {
     folder: PathBuf,
 }
@@ -43,12 +44,13 @@ struct Text {
     undecodable: usize,
 }
 
+#[service]
 impl Reader {
-    const READ: Operation = Operation::read("read", "Reads a file of the folder as text.")
-        .parameters(&[Parameter::required("name", "the file's name").of::<String>()])
-        .returns::<Text>();
-
-    /// Blocks, so it is served on a thread of its own kind.
+    /// Reads a file of the folder as text.
+    ///
+    /// # Arguments
+    /// * `name` - the file's name
+    #[op(read)] // not async: it may block
     fn read(&self, name: &str) -> Result<Text> {
         if Path::new(name).components().count() != 1 || name.starts_with('.') && name.trim_matches('.').is_empty() {
             return Err(Error::invalid(format!("{name:?} is no name of a file in the folder")));
@@ -63,18 +65,11 @@ impl Reader {
     }
 }
 
-impl Component for Reader {
-    fn descriptor(&self) -> Descriptor {
-        Descriptor::new("reader", "1.0.0").describe("Reads files.").capability("file.read")
-    }
-
-    fn operations(self: Arc<Self>) -> Operations {
-        Operations::new().on_blocking(&self, Self::READ, |reader, _, args| reader.read(&args.get::<String>("name")?))
-    }
-}
-
 // ---- a component that analyses texts
 
+/// Analyses texts.
+#[derive(Component)]
+#[component(version = "1.0.0", capabilities("text.analyse" = 0.9))]
 struct Analyser;
 
 /// What a text is made of.
@@ -88,52 +83,21 @@ struct Analysis {
     top: Vec<(String, usize)>,
 }
 
+#[service]
 impl Analyser {
-    const ANALYSE: Operation =
-        Operation::read("analyse", "Counts lines and words; a word is a run of letters and digits.")
-            .parameters(&[Parameter::required("text", "what to analyse").of::<String>()])
-            .returns::<Analysis>();
-
-    fn analyse(text: &str) -> Analysis {
+    /// Counts lines and words; a word is a run of letters and digits.
+    ///
+    /// # Arguments
+    /// * `text` - what to analyse
+    #[op(read)]
+    fn analyse(&self, text: &str) -> Result<Analysis> {
         let mut counts = HashMap::<&str, usize>::new();
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.for_each(|word| *counts.entry(word).or_default() += 1);
         let mut top: Vec<_> = counts.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();
         top.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
         top.truncate(10);
-        Analysis { lines: text.lines().count(), words: counts.values().sum(), distinct_words: counts.len(), top }
-    }
-}
-
-impl Component for Analyser {
-    fn descriptor(&self) -> Descriptor {
-        Descriptor::new("analyser", "1.0.0").describe("Analyses texts.").scored_capability("text.analyse", 0.9)
-    }
-
-    fn operations(self: Arc<Self>) -> Operations {
-        Operations::new()
-            .on_blocking(&self, Self::ANALYSE, |_, _, args| Ok(Self::analyse(&args.get::<String>("text")?)))
-    }
-}
-
-/// The analyser's typed client: whoever can analyse texts, the best first.
-struct AnalyserClient(Peer);
-
-impl Client for AnalyserClient {
-    const NAME: &'static str = "analyser";
-
-    fn query() -> Query {
-        Query::capability("text.analyse").ranked(tekton_sdk::directory::Rank::Score)
-    }
-
-    fn from_peer(peer: Peer) -> Self {
-        Self(peer)
-    }
-}
-
-impl AnalyserClient {
-    fn analyse(&self, text: &str) -> Call<'_, Analysis> {
-        self.0.request("analyse").json(&HashMap::from([("text", text)]))
+        Ok(Analysis { lines: text.lines().count(), words: counts.values().sum(), distinct_words: counts.len(), top })
     }
 }
 
@@ -191,17 +155,19 @@ async fn work(tekton: &Tekton, file: &Path, ids: [&str; 2]) -> Result<()> {
     let clock = tekton.clock();
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let began = clock.now();
-    let text: Reply<Text> =
-        tekton.peer_for(Query::id(ids[0])).request("read").json(&HashMap::from([("name", name)])).await?;
+    let text = ReaderClient::from_peer(tekton.peer_for(Query::id(ids[0]))).read(&name).await?;
     let read_in = clock.now() - began;
 
+    // Whoever can analyse texts, the best first.
     let began = clock.now();
-    let analyser: AnalyserClient = tekton.find().await?;
+    let peer = tekton.peer_for(Query::capability("text.analyse").ranked(Rank::Score));
+    assert!(!peer.entries().await?.is_empty());
+    let analyser = AnalyserClient::from_peer(peer);
     let found_in = clock.now() - began;
     let began = clock.now();
-    let analysis = analyser.analyse(&text.text).await?.into_inner();
+    let analysis = analyser.analyse(&text.text).await?;
     let analysed_in = clock.now() - began;
-    assert_eq!(analysis, Analyser::analyse(&text.text));
+    assert_eq!(analysis, Analyser.analyse(&text.text)?);
 
     println!("\n{}:", file.display());
     if text.undecodable > 0 {

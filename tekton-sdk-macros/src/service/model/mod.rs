@@ -105,14 +105,17 @@ pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service>
         Annotated::Contract(contract) => Some(visible(&contract.vis)),
         Annotated::Block(_) => None,
     };
-    let operations: Vec<_> =
-        methods.iter().filter_map(|method| Operation::of(method, within.as_ref(), given.as_ref(), problems)).collect();
-    for (at, operation) in operations.iter().enumerate() {
-        let same = |earlier: &&Operation| earlier.name == operation.name && earlier.cfgs.is_empty();
-        if operation.cfgs.is_empty() && operations[..at].iter().any(|earlier| same(&earlier)) {
+    let mut operations: Vec<Operation> = Vec::new();
+    for method in &methods {
+        let Some(operation) = Operation::of(method, within.as_ref(), given.as_ref(), problems) else { continue };
+        // Of two with `#[cfg]` only one may be there; the compiler sees that later.
+        let same = |earlier: &Operation| earlier.name == operation.name && earlier.cfgs.is_empty();
+        if operation.cfgs.is_empty() && operations.iter().any(same) {
             let message =
                 format!("there is an operation `{}` already; write another `#[op(name = \"…\")]`", operation.name);
             problems.add(Error::new(operation.name_span, message));
+        } else {
+            operations.push(operation);
         }
     }
     let public = operations.iter().any(|operation| operation.visibility.to_string() == "pub");
