@@ -10,5 +10,7 @@ pub mod configuration {}
 pub mod errors {}
 #[doc = include_str!("patterns/01-request.md")]
 pub mod request {}
+#[doc = include_str!("macros.md")]
+pub mod macros {}
 #[doc = include_str!("benchmarks.md")]
 pub mod benchmarks {}

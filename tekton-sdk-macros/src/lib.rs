@@ -6,6 +6,8 @@
 mod component;
 mod data;
 mod service;
+#[cfg(test)]
+mod snapshot;
 mod support;
 
 use proc_macro::TokenStream;
