@@ -4,8 +4,6 @@ pub use schemars;
 pub use serde;
 
 pub use crate::service::*;
-#[doc(inline)]
-pub use crate::{__tekton_when_host as when_host, __tekton_when_testing as when_testing};
 
 /// Keeps its items where the SDK has its host.
 #[doc(hidden)]
@@ -32,3 +30,6 @@ macro_rules! __tekton_when_testing { ($($item:tt)*) => { $($item)* } }
 macro_rules! __tekton_when_testing {
     ($($item:tt)*) => {};
 }
+
+pub use __tekton_when_host as when_host;
+pub use __tekton_when_testing as when_testing;

@@ -236,7 +236,7 @@ fn the_place_of_the_attribute_is_judged() {
 #[test]
 fn what_the_macro_alone_understands_is_taken_away_even_from_a_wrong_item() {
     let item = "impl Shelf { #[op(wrong)] fn f(self, /** D. */ #[arg(min = 1)] a: u8) { body() } }";
-    let code = crate::service::expand("".parse().unwrap(), item.parse().unwrap()).to_string();
+    let code = expand("".parse().unwrap(), item.parse().unwrap()).to_string();
     assert!(code.starts_with("impl Shelf { fn f (self , a : u8) { body () } }"), "{code}");
     assert_eq!(code.matches("compile_error").count(), 6, "{code}");
 }
