@@ -12,5 +12,7 @@ pub mod errors {}
 pub mod request {}
 #[doc = include_str!("landmarks.md")]
 pub mod landmarks {}
+#[doc = include_str!("macros.md")]
+pub mod macros {}
 #[doc = include_str!("benchmarks.md")]
 pub mod benchmarks {}

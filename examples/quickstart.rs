@@ -20,6 +20,8 @@ use tekton_sdk::{
     data,
     directory::{Query, Rank},
     host::until_signal,
+    http::Method,
+    patterns::request::Reply,
     service,
     testing::FakeHermes,
 };
@@ -103,6 +105,19 @@ impl Analyser {
 
 // ---- the program
 
+/// What `/mcp/tools.json` answers.
+#[data]
+struct Tools {
+    tools: Vec<Listed>,
+}
+
+/// As much of a tool as is printed here.
+#[data]
+struct Listed {
+    name: String,
+    description: Option<String>,
+}
+
 async fn run(file: &Path, stay: bool) -> Result<()> {
     let mut builder = Tekton::builder().named("quickstart").layers(Layers::from_process())?.configure(|config| {
         config.request.max_request_bytes = MAX_BYTES;
@@ -151,6 +166,17 @@ async fn work(tekton: &Tekton, file: &Path, ids: [&str; 2]) -> Result<()> {
         println!("  {:<28} {:<28} {}", entry.id, entry.endpoint, can.join(", "));
     }
     assert!(ids.iter().all(|id| registered.iter().any(|entry| entry.id == *id)));
+
+    println!("\nMCP tools:");
+    for id in ids {
+        let peer = tekton.peer_for(Query::id(id));
+        let tools: Reply<Tools> = peer.request("tools").method(Method::GET).path("/mcp/tools.json").await?;
+        assert!(!tools.tools.is_empty());
+        tools
+            .tools
+            .iter()
+            .for_each(|tool| println!("  {:<8} {}", tool.name, tool.description.as_deref().unwrap_or("")));
+    }
 
     let clock = tekton.clock();
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -7,6 +7,8 @@ mod component;
 mod data;
 mod landmark;
 mod service;
+#[cfg(test)]
+mod snapshot;
 mod support;
 
 use proc_macro::TokenStream;

@@ -7,8 +7,6 @@ pub use serde;
 
 pub use crate::contract::{Detail, Landmark};
 pub use crate::service::*;
-#[doc(inline)]
-pub use crate::{__tekton_when_host as when_host, __tekton_when_testing as when_testing};
 
 /// Keeps its items where the SDK has its host.
 #[doc(hidden)]
@@ -35,3 +33,6 @@ macro_rules! __tekton_when_testing { ($($item:tt)*) => { $($item)* } }
 macro_rules! __tekton_when_testing {
     ($($item:tt)*) => {};
 }
+
+pub use __tekton_when_host as when_host;
+pub use __tekton_when_testing as when_testing;

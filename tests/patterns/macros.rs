@@ -78,7 +78,7 @@ impl<T: Data + Clone> Shelf<T> {
     #[op(read)]
     async fn absent(&self, unknown: Unknown) -> Result<()> {}
 
-    fn of_limit(limit: usize) -> Self {
+    fn with_limit(limit: usize) -> Self {
         Self { values: Mutex::default(), limit: Mutex::new(limit) }
     }
 }
@@ -144,11 +144,11 @@ async fn use_it(api: &dyn ShelfApi<u8>) -> (usize, usize, Vec<(String, u8)>, Err
 #[tokio::test]
 async fn a_service_answers_alike_over_http_in_memory_and_as_a_fake() {
     let tekton = Tekton::builder().named("test").build().unwrap();
-    let served = Shelf::<u8>::of_limit(9).serve(&tekton).start().await.unwrap();
+    let served = Shelf::<u8>::with_limit(9).serve(&tekton).start().await.unwrap();
     let over_http: ShelfClient<u8> = tekton.find().await.unwrap();
 
     let bed = TestBed::new().unwrap();
-    bed.serve(Shelf::<u8>::of_limit(9)).await.unwrap();
+    bed.serve(Shelf::<u8>::with_limit(9)).await.unwrap();
     let in_memory: ShelfClient<u8> = bed.tekton().find().await.unwrap();
 
     let fake = FakeShelf::<u8>::new();
@@ -175,7 +175,7 @@ async fn a_service_answers_alike_over_http_in_memory_and_as_a_fake() {
 #[tokio::test]
 async fn several_blocks_are_one_client_and_one_fake() {
     let bed = TestBed::new().unwrap();
-    bed.serve(Shelf::<String>::of_limit(0)).await.unwrap();
+    bed.serve(Shelf::<String>::with_limit(0)).await.unwrap();
     let shelf: ShelfClient<String> = bed.tekton().find().await.unwrap();
     assert_eq!(shelf.put("x".into(), None).await.unwrap_err().remote().unwrap().status(), 422);
     shelf.set_limit(None).await.unwrap();
@@ -195,7 +195,7 @@ async fn several_blocks_are_one_client_and_one_fake() {
 
 #[test]
 fn descriptor_and_table_say_what_was_written() {
-    let shelf = Shelf::<u8>::of_limit(1);
+    let shelf = Shelf::<u8>::with_limit(1);
     let descriptor = shelf.descriptor();
     descriptor.validate().unwrap();
     assert_eq!((descriptor.name.as_str(), descriptor.version.as_str()), ("shelf", "1.2.0"));
@@ -241,7 +241,7 @@ async fn a_contract_is_served_by_whoever_implements_it() {
 #[tokio::test]
 async fn wrong_arguments_are_told_as_by_hand() {
     let bed = TestBed::new().unwrap();
-    bed.serve(Shelf::<u8>::of_limit(1)).await.unwrap();
+    bed.serve(Shelf::<u8>::with_limit(1)).await.unwrap();
     let shelf = bed.tekton().peer("shelf");
     let error = shelf.request::<usize>("put").json(&json!({"at": 1, "where": 2})).await.unwrap_err();
     let fields: Vec<_> = error.fields().iter().map(|field| field.field.as_str()).collect();

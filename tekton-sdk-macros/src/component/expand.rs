@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt};
 
 use super::model::{Component, Service};
-use crate::support::shell::Shell;
+use crate::support::{self, shell::Shell};
 
 pub(crate) fn expand(component: &Component) -> TokenStream {
     let described = described(component);
@@ -65,6 +65,13 @@ fn served(component: &Component) -> TokenStream {
     let (_, arguments, _) = component.generics.split_for_impl();
     let (parameters, _, bounds) = generics.split_for_impl();
     let tags: Vec<_> = services.iter().map(|service| tag(sdk, service)).collect();
+    let tables = services.iter().zip(&tags).map(|(service, tag)| {
+        let table = quote!(<#tag as #sdk::private::Table<Self>>::OPERATIONS);
+        match service {
+            Service::Own(_) => support::placed(ident, table),
+            Service::Tagged(path) => support::placed(path, table),
+        }
+    });
     let descriptor = descriptor(component);
     let serve = component.port.map(|port| {
         quote! {
@@ -83,7 +90,7 @@ fn served(component: &Component) -> TokenStream {
 
                 fn operations(self: ::std::sync::Arc<Self>) -> #sdk::host::Operations {
                     const {
-                        #sdk::private::assert_distinct(&[#(<#tags as #sdk::private::Table<Self>>::OPERATIONS),*]);
+                        #sdk::private::assert_distinct(&[#(#tables),*]);
                     }
                     let operations = #sdk::host::Operations::new();
                     #(let operations = <#tags as #sdk::private::Service<Self>>::serve(&self, operations);)*

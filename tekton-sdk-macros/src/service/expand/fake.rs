@@ -33,19 +33,21 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     let plans = service.operations.iter().map(|operation| {
         let (cfgs, name, value) = (&operation.cfgs, plan_name(operation), value(service, operation));
         let (visibility, found) = (&operation.visibility, found(service, operation));
+        let of = support::placed(&operation.output, quote!(of));
         let docs = format!("The plan of `{}`.", operation.ident);
         quote! {
             #(#cfgs)*
             #[doc = #docs]
             #visibility fn #name(&self) -> #sdk::testing::Plan<'_, #value> {
-                self.0.of(#found)
+                self.0.#of(#found)
             }
         }
     });
     let played = service.operations.iter().map(|operation| {
         let (cfgs, method, value) = (&operation.cfgs, boxed(service, operation), value(service, operation));
         let (found, fields) = (found(service, operation), fields(service, operation));
-        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(self.0.play::<#value>(#found, #fields)) })
+        let play = support::placed(&operation.output, quote!(play));
+        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(self.0.#play::<#value>(#found, #fields)) })
     });
     quote! {
         #shell

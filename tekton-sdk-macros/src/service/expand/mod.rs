@@ -5,12 +5,15 @@ mod fake;
 mod router;
 mod table;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Ident;
 
 use super::model::{Given, Need, Operation, Parameter, Service, Subject};
-use crate::support::types::{self, Pass};
+use crate::support::{
+    self,
+    types::{self, Pass},
+};
 
 pub(crate) fn expand(service: &Service) -> TokenStream {
     let table = table::expand(service);
@@ -87,22 +90,10 @@ fn fields(service: &Service, operation: &Operation) -> TokenStream {
             _ => (quote!(maybe_borrowed), quote!(#ident)),
         };
         // A mistake in the type is told at the type.
-        let method = spanned(ty, &method);
+        let method = support::placed(ty, method);
         quote!(.#method(#name, #value))
     });
     quote!(#sdk::private::Fields::new() #(#fields)*)
-}
-
-fn spanned(place: &impl ToTokens, tokens: &TokenStream) -> TokenStream {
-    let span = syn::spanned::Spanned::span(place).resolved_at(Span::call_site());
-    tokens
-        .clone()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(span);
-            token
-        })
-        .collect()
 }
 
 /// What the client gives back.

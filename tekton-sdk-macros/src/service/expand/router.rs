@@ -67,10 +67,11 @@ fn run(service: &Service, operation: &Operation, subject: &TokenStream) -> Token
     } else {
         (quote!(on_blocking), quote!({ ::std::result::Result::Ok(#call) }))
     };
+    let on = support::placed(&operation.output, quote!(#sdk::private::#on));
     quote! {
         #(#cfgs)*
         let operations =
-            #sdk::private::#on(operations, component, #found, |component, #context, #arguments| #body);
+            #on(operations, component, #found, |component, #context, #arguments| #body);
     }
 }
 
