@@ -5,28 +5,19 @@
 //! not sent, a trace and metrics ([`Tekton`], [`Peer`]). Nothing has to be started beside the process.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use tekton_sdk::{
-//!     Component, Result, Tekton,
-//!     contract::{Descriptor, Operation, Parameter},
-//!     host::Operations,
-//!     patterns::request::Reply,
-//! };
+//! use tekton_sdk::{Component, Result, Tekton, service};
 //!
+//! /// Greets people.
+//! #[derive(Component)]
+//! #[component(name = "greeter", version = "1.0.0", capabilities("people.greet" = 0.9))]
 //! struct Greeter;
 //!
-//! const GREET: Operation = Operation::read("greet", "Greets somebody by name.")
-//!     .parameters(&[Parameter::required("name", "whom to greet")]);
-//!
-//! impl Component for Greeter {
-//!     fn descriptor(&self) -> Descriptor {
-//!         Descriptor::new("greeter", "1.0.0").scored_capability("people.greet", 0.9)
-//!     }
-//!
-//!     fn operations(self: Arc<Self>) -> Operations {
-//!         Operations::new().on(&self, GREET, |_, _, args| async move {
-//!             Ok(format!("Good day, {}.", args.get::<String>("name")?))
-//!         })
+//! #[service]
+//! impl Greeter {
+//!     /// Greets somebody by name.
+//!     #[op(read)]
+//!     async fn greet(&self, name: String) -> Result<String> {
+//!         Ok(format!("Good day, {name}."))
 //!     }
 //! }
 //!
@@ -34,9 +25,8 @@
 //! let tekton = Tekton::builder().named("example").build()?;
 //! let served = Greeter.serve(&tekton).start().await?;
 //!
-//! let arguments = serde_json::json!({ "name": "Ada" });
-//! let greeting: Reply<String> = tekton.peer("greeter").request("greet").json(&arguments).await?;
-//! assert_eq!(*greeting, "Good day, Ada.");
+//! let greeter: GreeterClient = tekton.find().await?;
+//! assert_eq!(greeter.greet("Ada".to_owned()).await?, "Good day, Ada.");
 //!
 //! served.shutdown().await;
 //! # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
@@ -61,7 +51,7 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
-//! | `macros` | yes | `#[data]`, `#[landmark]` |
+//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]` |
 //! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
