@@ -52,7 +52,6 @@
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
 //! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]` |
-//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |
