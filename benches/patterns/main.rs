@@ -1,11 +1,13 @@
 //! Tekton beside its peers. `cargo bench -p tekton-sdk-benches --features peers [-- <words of a title>]`; without the
 //! feature only the SDK and the physical limits run.
 
+mod macros;
 mod request;
 
 use tekton_sdk_benches::Selection;
 
 fn main() {
     let selection = Selection::from_process();
+    macros::run(&selection);
     request::run(&selection);
 }
