@@ -21,6 +21,14 @@ use tekton_sdk::{
 
 use crate::lab::{Lab, serve, tekton};
 
+/// An address that refuses connections as long as the socket is held: bound, but not listening.
+fn nobody() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 #[tokio::test]
 async fn a_call_brings_the_answer_and_how_it_came() {
     let tekton = tekton();
@@ -257,7 +265,7 @@ async fn raw_calls_hand_out_any_status_and_take_streams() {
 async fn what_was_not_sent_is_tried_again_and_then_told() {
     let tekton =
         Tekton::builder().configure(|config| config.retry.base_delay = Duration::from_millis(1)).build().unwrap();
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_reserved, gone) = nobody();
     let error = tekton.peer_at(&format!("http://{gone}")).unwrap().request::<()>("echo").await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), error.sent()), (ErrorKind::Connect, 4, Sent::No));
     assert!(error.report().contains("refused"), "{}", error.report());
@@ -296,7 +304,7 @@ async fn calls_are_measured_with_bounded_labels() {
 async fn entries_that_cannot_be_called_are_passed_over() {
     let behind = tekton();
     let (served, _) = serve(&behind).await;
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_reserved, gone) = nobody();
     let entry = |id: &str, endpoint: &str, age: u64| {
         let mut entry = Entry::new(id, "lab", endpoint);
         entry.registered_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age));

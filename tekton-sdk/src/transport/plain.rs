@@ -130,7 +130,10 @@ mod tests {
     #[tokio::test]
     async fn every_way_to_break_has_its_kind_on_both_roads() {
         for road in &roads() {
-            let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+            // Bound but not listening, so that nobody else can be there.
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let free = socket.local_addr().unwrap();
             let refused = send(road, &format!("http://{free}"), Body::empty()).await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::Connect, "{refused:?}");
             let silent = call(road, "", Body::full("{}")).await.unwrap_err();
