@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tekton_sdk::{
-    Error, Result,
+    Result,
     contract::Entry,
     directory::{CachedDirectory, DirectoryConfig, HermesDirectory, MemoryDirectory},
     host::{Server, ServerLimits},
