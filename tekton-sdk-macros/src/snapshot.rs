@@ -16,7 +16,7 @@ const BLOCK: &str = r#"
         /// * `sentences` - how many to keep; 3 if left out
         #[op(read, timeout = "2s")]
         pub async fn summarize(&self, text: String, #[arg(default = 3)] sentences: usize) -> Result<Summary> {
-            todo!()
+            self.shorten(text, sentences).await
         }
     }
 "#;
