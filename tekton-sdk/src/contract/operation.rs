@@ -137,30 +137,22 @@ impl Operation {
     /// A query.
     #[must_use]
     pub const fn read(name: &'static str, description: &'static str) -> Self {
-        Self {
-            name,
-            title: None,
-            description,
-            kind: OperationKind::Read,
-            idempotent: true,
-            destructive: None,
-            open_world: None,
-            timeout: None,
-            parameters: &[],
-            open: false,
-            answer: None,
-        }
+        Self::of(OperationKind::Read, name, description)
     }
 
     /// A command.
     #[must_use]
     pub const fn write(name: &'static str, description: &'static str) -> Self {
+        Self::of(OperationKind::Write, name, description)
+    }
+
+    const fn of(kind: OperationKind, name: &'static str, description: &'static str) -> Self {
         Self {
             name,
             title: None,
             description,
-            kind: OperationKind::Write,
-            idempotent: false,
+            kind,
+            idempotent: matches!(kind, OperationKind::Read),
             destructive: None,
             open_world: None,
             timeout: None,
