@@ -47,6 +47,7 @@ const ROOT_ITEMS: &[(&str, &str)] = &[
     ("Secret", "secret"),
     ("Sent", "error"),
     ("Tekton", "tekton"),
+    ("Verdict", "error"),
     // Exported macros stand at the root whatever module defines them.
     ("__tekton_when_host", "private"),
     ("__tekton_when_testing", "private"),

@@ -95,7 +95,7 @@ pub use ::http;
 pub use async_trait::async_trait;
 pub use config::Config;
 pub use context::Context;
-pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Sent};
+pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Sent, Verdict};
 #[cfg(feature = "host")]
 pub use host::Component;
 pub use secret::Secret;

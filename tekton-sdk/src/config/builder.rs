@@ -9,9 +9,10 @@ use crate::{
     directory::{Directory, HermesDirectory, MemoryDirectory},
     env::{self, Env},
     error::{Error, Result},
-    policy::Policy,
+    policy::{ByKind, Classify, Policy},
     random::Random,
     tekton::{Parts, Tekton},
+    telemetry::{Observer, Observers},
     time::{Clock, SharedClock},
     transport::{Endpoint, Transport},
 };
@@ -25,6 +26,8 @@ pub struct TektonBuilder {
     transport: Option<Arc<dyn Transport>>,
     directory: Option<Arc<dyn Directory>>,
     policies: Vec<Arc<dyn Policy>>,
+    classify: Arc<dyn Classify>,
+    observers: Vec<Arc<dyn Observer>>,
     clock: SharedClock,
     random: Random,
     #[cfg(feature = "metrics")]
@@ -41,6 +44,8 @@ impl Tekton {
             transport: None,
             directory: None,
             policies: Vec::new(),
+            classify: Arc::new(ByKind),
+            observers: Vec::new(),
             clock: SharedClock::default(),
             random: Random::new(),
             #[cfg(feature = "metrics")]
@@ -128,6 +133,18 @@ impl TektonBuilder {
         self
     }
 
+    /// Judges outcomes with this, for the breaker, the retry and the metrics alike. Default: [`ByKind`].
+    pub fn classify(mut self, classify: impl Classify) -> Self {
+        self.classify = Arc::new(classify);
+        self
+    }
+
+    /// Tells this observer everything that happens, after those added before.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -174,6 +191,8 @@ impl TektonBuilder {
         parts.defaults = config.request;
         parts.retry = config.retry;
         parts.policies = self.policies;
+        parts.classify = self.classify;
+        parts.observers = Observers::new(self.observers);
         parts.clock = clock;
         parts.random = self.random;
         #[cfg(feature = "metrics")]

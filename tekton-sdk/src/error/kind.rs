@@ -28,6 +28,30 @@ pub enum RetryHint {
     After(Duration),
 }
 
+/// What an attempt's outcome says about the health of the callee. The breaker, the retry and the metrics read the same one.
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth verdict")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The callee does its work. It may well have refused this request.
+    Success,
+    /// The callee is not well, or could not be reached.
+    Failure,
+    /// It says nothing about the callee: this side refused, or gave up.
+    Ignored,
+}
+
+impl Verdict {
+    /// The name in metrics and events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident { what: $what:literal, sent: $sent:ident, told: $told:literal, retry: $retry:literal })+) => {
         /// What kind of failure it was. Each kind says what happened, whether the request was sent, and whether to retry;

@@ -5,7 +5,7 @@ mod remote;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
-pub use kind::{ErrorKind, RetryHint, Sent};
+pub use kind::{ErrorKind, RetryHint, Sent, Verdict};
 pub use remote::{FieldError, RemoteError};
 
 /// A result whose error is [`Error`] unless said otherwise.
@@ -39,6 +39,7 @@ struct Inner {
     fields: Vec<FieldError>,
     retry_after: Option<Duration>,
     sent: Option<Sent>,
+    verdict: Option<Verdict>,
     attempts: u32,
     source: Option<Source>,
 }
@@ -54,6 +55,7 @@ impl Error {
             fields: Vec::new(),
             retry_after: None,
             sent: None,
+            verdict: None,
             attempts: 0,
             source: None,
         }))
@@ -121,6 +123,13 @@ impl Error {
         self
     }
 
+    /// Keeps what a classification said of it, so that it is judged once.
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.0.verdict = Some(verdict);
+        self
+    }
+
     /// How many attempts were made, the first one included.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
@@ -168,6 +177,12 @@ impl Error {
     #[must_use]
     pub fn sent(&self) -> Sent {
         self.0.sent.unwrap_or_else(|| self.0.kind.sent())
+    }
+
+    /// What a classification said of it, once one has.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.0.verdict
     }
 
     /// Whether another attempt makes sense: the one thing that a retry policy reads.

@@ -1,6 +1,7 @@
 //! Seam: what happens around a call. A [`Policy`] sees a request on its way out and the answer on its way back.
 
 mod attempt;
+mod classify;
 mod config;
 mod deadline;
 mod pipeline;
@@ -16,6 +17,7 @@ use crate::{
 
 pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
+pub use classify::{ByKind, Classify, judge};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
 pub use pipeline::{Next, Pipeline};

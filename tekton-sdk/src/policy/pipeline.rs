@@ -15,10 +15,11 @@ use crate::{
 /// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
 /// 3. `retry`: attempts, for what was certainly not sent;
-/// 4. `attempt-timeout`: one attempt, if a limit is set;
-/// 5. the policies that the builder adds, in the order in which they were added;
-/// 6. `resolve`: finds the endpoint, the newest that answers first;
-/// 7. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+/// 4. the policies of rooms that take part in each attempt;
+/// 5. `attempt-timeout`: one attempt, if a limit is set;
+/// 6. the policies that the builder adds, in the order in which they were added;
+/// 7. `resolve`: finds the endpoint, the newest that answers first;
+/// 8. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
 ///    and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {

@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     policy::Pipeline,
     random::Random,
-    telemetry::RequestMetrics,
+    telemetry::{Introspect, Observers, RequestMetrics},
     time::SharedClock,
     transport::{Endpoint, Transport},
 };
@@ -46,6 +46,8 @@ struct Inner {
     metrics: RequestMetrics,
     #[cfg(feature = "metrics")]
     registry: prometheus::Registry,
+    observers: Observers,
+    introspect: Arc<[Arc<dyn Introspect>]>,
     extensions: http::Extensions,
 }
 
@@ -145,6 +147,19 @@ impl Tekton {
         &self.0.random
     }
 
+    /// Who hears of everything that happens.
+    #[must_use]
+    pub fn observers(&self) -> &Observers {
+        &self.0.observers
+    }
+
+    /// What goes on inside, as one JSON object with a member for each part that shows its state.
+    #[must_use]
+    pub fn introspect(&self) -> serde_json::Value {
+        let sections = self.0.introspect.iter().map(|part| (part.section().to_owned(), part.introspect()));
+        serde_json::Value::Object(sections.collect())
+    }
+
     /// The registry of the metrics.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -177,6 +192,8 @@ impl Tekton {
             metrics: inner.metrics.clone(),
             #[cfg(feature = "metrics")]
             registry: inner.registry.clone(),
+            observers: inner.observers.clone(),
+            introspect: Arc::clone(&inner.introspect),
             extensions: inner.extensions.clone(),
         }))
     }

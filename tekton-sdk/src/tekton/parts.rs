@@ -8,9 +8,9 @@ use super::{Doubts, Inner, RequestConfig, Tekton};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
-    policy::{AttemptTimeout, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
+    policy::{AttemptTimeout, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
     random::Random,
-    telemetry::RequestMetrics,
+    telemetry::{Introspect, Observers, RequestMetrics},
     time::SharedClock,
     transport::Transport,
 };
@@ -30,6 +30,10 @@ pub struct Parts {
     pub defaults: RequestConfig,
     /// How calls are tried again.
     pub retry: RetryConfig,
+    /// What an outcome says about the callee.
+    pub classify: Arc<dyn Classify>,
+    /// Policies of rooms, run once per attempt, outside of its time limit.
+    pub attempt_policies: Vec<Arc<dyn Policy>>,
     /// Policies of the application's own, run once per attempt.
     pub policies: Vec<Arc<dyn Policy>>,
     /// Where time comes from.
@@ -39,6 +43,10 @@ pub struct Parts {
     /// Where metrics go.
     #[cfg(feature = "metrics")]
     pub registry: prometheus::Registry,
+    /// Who hears of everything that happens.
+    pub observers: Observers,
+    /// What shows its state in [`Tekton::introspect`].
+    pub introspect: Vec<Arc<dyn Introspect>>,
     /// Settings of rooms, found by type.
     pub extensions: http::Extensions,
 }
@@ -53,11 +61,15 @@ impl Parts {
             cache: DirectoryConfig::default(),
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
+            classify: Arc::new(ByKind),
+            attempt_policies: Vec::new(),
             policies: Vec::new(),
             clock: SharedClock::default(),
             random: Random::new(),
             #[cfg(feature = "metrics")]
             registry: prometheus::Registry::new(),
+            observers: Observers::default(),
+            introspect: Vec::new(),
             extensions: http::Extensions::new(),
         }
     }
@@ -71,8 +83,9 @@ impl Parts {
         let mut policies: Vec<Arc<dyn Policy>> = vec![
             Arc::new(DeadlinePolicy::new(clock.clone())),
             Arc::new(Retry::new(self.retry, clock.clone(), random.clone())),
-            Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)),
         ];
+        policies.extend(self.attempt_policies);
+        policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
         #[cfg(feature = "metrics")]
         let metrics = RequestMetrics::register(&self.registry)?;
@@ -91,6 +104,8 @@ impl Parts {
             metrics,
             #[cfg(feature = "metrics")]
             registry: self.registry,
+            observers: self.observers,
+            introspect: self.introspect.into(),
             extensions: self.extensions,
         })))
     }

@@ -10,7 +10,7 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use super::{Body, Endpoint};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, Verdict},
     time::Deadline,
 };
 
@@ -200,12 +200,14 @@ pub struct Response {
     pub body: Body,
     /// The attempt that got it; the first is 1.
     pub attempt: u32,
+    /// What a classification said of it, once one has.
+    pub verdict: Option<Verdict>,
 }
 
 impl Response {
     /// An answer of this status with this body.
     pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1 }
+        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1, verdict: None }
     }
 
     /// Adds a header, replacing one of its name.
