@@ -5,6 +5,6 @@ mod metrics;
 pub mod names;
 mod observer;
 
-pub use introspect::Introspect;
+pub use introspect::{Gauge, Introspect};
 pub use metrics::{CallMetrics, RequestMetrics};
 pub use observer::{Event, Observer, Observers};

@@ -16,3 +16,9 @@ pub const OTHER: &str = "other";
 pub const CALL_SPAN: &str = "tekton.call";
 /// The span of one served operation.
 pub const SERVE_SPAN: &str = "tekton.serve";
+/// Gauge: 0 closed, 1 half-open, 2 open, 3 forced open, 4 disabled, 5 metrics only; by [`BREAKER`].
+pub const BREAKER_STATE: &str = "integration_breaker_state";
+/// Gauge: how many retries a target's budget allows at this moment, by [`TARGET`].
+pub const RETRY_BUDGET_LEFT: &str = "integration_retry_budget_left";
+/// Label: a breaker's key.
+pub const BREAKER: &str = "breaker";
