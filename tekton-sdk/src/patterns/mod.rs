@@ -13,4 +13,5 @@
 //! | 9 | security: know who speaks, and that it is unaltered | | not yet |
 //! | 10 | versioning: speak N and N-1, and say so | | not yet |
 
+pub mod breaker;
 pub mod request;
