@@ -36,7 +36,7 @@ pub struct BreakerConfig {
     /// The rule of the failure rate: this share of the window, above 0 and at most 1, opens the breaker. `None` is no such
     /// rule. Default: 0.5.
     pub failure_rate: Option<f64>,
-    /// How many calls the window holds, from 1 to 65,535; see [`Self::window_time`]. Default: 100.
+    /// How many calls the window holds, from 1 to 32,767; see [`Self::window_time`]. Default: 100.
     pub window_calls: u32,
     /// How long the window is, in whole seconds from one to an hour; `None`: it holds the last [`Self::window_calls`]
     /// instead. Default: none.
@@ -51,7 +51,7 @@ pub struct BreakerConfig {
     pub slow_rate: f64,
     /// Whether all rules must hold before the breaker opens, rather than any. Default: any.
     pub all_rules: bool,
-    /// How many calls a half-open breaker lets through per cycle, from 1 to 65,535. Default: 3.
+    /// How many calls a half-open breaker lets through per cycle, from 1 to 32,767. Default: 3.
     pub half_open_calls: u32,
     /// How long a half-open breaker waits for its probes; whoever asks later finds it open again. Default: 60 s.
     pub max_half_open: Duration,
@@ -324,12 +324,12 @@ mod tests {
         for sentence in [
             "breaker.failure_threshold: must be at least 1, is 0",
             "breaker.failure_rate: must be above 0 and at most 1, is 1.5",
-            "breaker.window_calls: must be from 1 to 65535, is 0",
+            "breaker.window_calls: must be from 1 to 32767, is 0",
             "breaker.window_time: must be whole seconds from 1 s to 3600 s, is 1.5s",
             "breaker.min_calls: must be at least 1, is 0",
             "breaker.slow_call: must be longer than no time at all",
             "breaker.slow_rate: must be above 0 and at most 1, is NaN",
-            "breaker.half_open_calls: must be from 1 to 65535, is 0",
+            "breaker.half_open_calls: must be from 1 to 32767, is 0",
             "breaker.max_open_wait: must be at least breaker.open_wait, which is 2s, is 1s",
             "breaker.open_jitter: must be from 0 to 1, is -0.1",
         ] {

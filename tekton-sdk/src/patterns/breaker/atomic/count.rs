@@ -8,18 +8,24 @@ use super::{Counts, Mark, number, pack, tag};
 /// Recording claims a place, swaps what stood there for the new mark, and adds the difference to the counts: three
 /// compare-and-swaps at most. A window that is full of swift successes does not change by one more of them, so a success
 /// then reads one word and writes none; that is exact, and scales with the number of threads.
+///
+/// A mark can be replaced by another thread before its own has counted it. The counts are then one too low for that
+/// moment, and could look clean while another failure is in the window; so a failure is announced in the same word before
+/// it is written, and a window with one announced is not full of successes.
 #[derive(Debug)]
 pub(in super::super) struct CountWindow {
     /// The next place, tagged with the epoch.
     next: AtomicU64,
-    /// Sixteen bits each: epoch, calls, failed, slow.
+    /// Eight bits of the epoch, nine of the marks that are announced, fifteen of calls, sixteen each of failed and slow.
     counts: AtomicU64,
     /// What stands in each place: 29 bits of the epoch, three of the mark.
     places: Box<[AtomicU32]>,
 }
 
-/// The most calls a window can hold: a count has sixteen bits.
-pub(in super::super) const MAX_CALLS: u32 = u16::MAX as u32;
+/// The most calls a window can hold: a count has fifteen bits, and failures one for the sign.
+pub(in super::super) const MAX_CALLS: u32 = 0x7FFF;
+/// The most marks that can be announced at once.
+const MAX_COMING: u64 = 0x1FF;
 
 const PRESENT: u32 = 1;
 const FAILED: u32 = 2;
@@ -32,7 +38,7 @@ impl CountWindow {
         let calls = calls.clamp(1, MAX_CALLS);
         Self {
             next: AtomicU64::new(pack(epoch, 0)),
-            counts: AtomicU64::new(words(epoch, Counts::default())),
+            counts: AtomicU64::new(word(epoch, 0, Counts::default())),
             places: (0..calls).map(|_| AtomicU32::new(0)).collect(),
         }
     }
@@ -41,15 +47,16 @@ impl CountWindow {
     #[inline]
     pub(in super::super) fn is_full_of_successes(&self, epoch: u32) -> bool {
         let calls = self.places.len() as u64;
-        self.counts.load(Ordering::Relaxed) == words(epoch, Counts { calls, failed: 0, slow: 0 })
+        self.counts.load(Ordering::Relaxed) == word(epoch, 0, Counts { calls, failed: 0, slow: 0 })
     }
 
     /// Records one call and returns the counts with it; `None` if the epoch is over.
     pub(in super::super) fn record(&self, epoch: u32, mark: Mark) -> Option<Counts> {
+        let announced = (mark.failed || mark.slow) && self.announce(epoch)?;
         let place = self.claim(epoch)?;
         let new = PRESENT | if mark.failed { FAILED } else { 0 } | if mark.slow { SLOW } else { 0 };
         let old = self.replace(place, epoch, new)?;
-        self.add(epoch, old, new)
+        self.add(epoch, old, new, announced)
     }
 
     /// The counts, of whatever epoch they are.
@@ -59,7 +66,7 @@ impl CountWindow {
 
     /// Empties the window for another epoch. Called before the epoch is made known, by whoever holds the machine's lock.
     pub(in super::super) fn reset(&self, epoch: u32) {
-        self.counts.store(words(epoch, Counts::default()), Ordering::Release);
+        self.counts.store(word(epoch, 0, Counts::default()), Ordering::Release);
         self.next.store(pack(epoch, 0), Ordering::Release);
     }
 
@@ -96,38 +103,71 @@ impl CountWindow {
         }
     }
 
-    fn add(&self, epoch: u32, old: u32, new: u32) -> Option<Counts> {
-        let mut word = self.counts.load(Ordering::Acquire);
+    /// Says that a mark is coming which is no swift success; false if too many are.
+    fn announce(&self, epoch: u32) -> Option<bool> {
+        let mut seen = self.counts.load(Ordering::Acquire);
         loop {
-            if !is_of(word, epoch) {
+            if !is_of(seen, epoch) {
                 return None;
             }
-            let mut counts = unpack(word);
-            for (bit, count) in [(PRESENT, &mut counts.calls), (FAILED, &mut counts.failed), (SLOW, &mut counts.slow)] {
-                *count += u64::from(new & bit != 0);
-                // What leaves was counted when it came, or is being counted by a thread that has claimed its place already.
-                *count = count.wrapping_sub(u64::from(old & bit != 0)) & 0xFFFF;
+            if coming(seen) == MAX_COMING {
+                return Some(false);
             }
-            let changed = words(epoch, counts);
-            if changed == word {
-                return Some(counts);
+            let announced = seen + (1 << COMING_AT);
+            match self.counts.compare_exchange_weak(seen, announced, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(true),
+                Err(changed) => seen = changed,
             }
-            match self.counts.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(counts),
-                Err(moved) => word = moved,
+        }
+    }
+
+    fn add(&self, epoch: u32, old: u32, new: u32, announced: bool) -> Option<Counts> {
+        let mut seen = self.counts.load(Ordering::Acquire);
+        loop {
+            if !is_of(seen, epoch) {
+                return None;
+            }
+            // The two with a sign wrap within their bits: what another thread has not counted yet may leave before it came.
+            let change = |at: u32, bit: u32| {
+                let count = (seen >> at) & SIGNED;
+                count.wrapping_add(u64::from(new & bit != 0)).wrapping_sub(u64::from(old & bit != 0)) & SIGNED
+            };
+            let calls = ((seen >> CALLS_AT) & u64::from(MAX_CALLS)) + u64::from(old & PRESENT == 0);
+            let counts = Counts { calls, failed: change(FAILED_AT, FAILED), slow: change(0, SLOW) };
+            let changed = word(epoch, coming(seen) - u64::from(announced), counts);
+            if changed == seen {
+                return Some(unpack(seen));
+            }
+            match self.counts.compare_exchange_weak(seen, changed, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(unpack(changed)),
+                Err(moved) => seen = moved,
             }
         }
     }
 }
 
-const fn words(epoch: u32, counts: Counts) -> u64 {
-    ((epoch as u64 & 0xFFFF) << 48) | (counts.calls << 32) | (counts.failed << 16) | counts.slow
+const EPOCH_AT: u32 = 56;
+const COMING_AT: u32 = 47;
+const CALLS_AT: u32 = 32;
+const FAILED_AT: u32 = 16;
+const SIGNED: u64 = 0xFFFF;
+
+const fn word(epoch: u32, coming: u64, counts: Counts) -> u64 {
+    let epoch = (epoch as u64 & 0xFF) << EPOCH_AT;
+    epoch | (coming << COMING_AT) | (counts.calls << CALLS_AT) | (counts.failed << FAILED_AT) | counts.slow
 }
 
-const fn unpack(word: u64) -> Counts {
-    Counts { calls: (word >> 32) & 0xFFFF, failed: (word >> 16) & 0xFFFF, slow: word & 0xFFFF }
+const fn coming(word: u64) -> u64 {
+    (word >> COMING_AT) & MAX_COMING
+}
+
+/// The counts as they are shown: none below zero, and none above the calls.
+fn unpack(word: u64) -> Counts {
+    let calls = (word >> CALLS_AT) & u64::from(MAX_CALLS);
+    let shown = |count: u64| if count > u64::from(MAX_CALLS) { 0 } else { count.min(calls) };
+    Counts { calls, failed: shown((word >> FAILED_AT) & SIGNED), slow: shown(word & SIGNED) }
 }
 
 const fn is_of(word: u64, epoch: u32) -> bool {
-    word >> 48 == epoch as u64 & 0xFFFF
+    word >> EPOCH_AT == epoch as u64 & 0xFF
 }

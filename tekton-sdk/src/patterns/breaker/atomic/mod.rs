@@ -4,7 +4,7 @@
 //!
 //! Everything is tagged with the *epoch* of the state it was recorded in. Each change of state begins another epoch;
 //! what comes late from an older one finds another tag and counts nothing. A stalled thread would have to sleep through
-//! 65,536 changes of state to be mistaken.
+//! a multiple of 256 changes of state, in the middle of one record, to be mistaken.
 
 mod count;
 mod front;
