@@ -16,6 +16,7 @@ use super::{Directory, DirectoryCapabilities, DirectoryConfig, Lease, Query, Sta
 use crate::{
     contract::{Entry, PublishedTool, Registration},
     error::{Error, ErrorKind, Result},
+    telemetry::{Event, Gauge, Introspect, Observers},
     time::SharedClock,
 };
 
@@ -37,6 +38,7 @@ struct Inner {
     directory: Arc<dyn Directory>,
     config: DirectoryConfig,
     clock: SharedClock,
+    observers: Observers,
     slots: RwLock<HashMap<Query, Arc<Slot>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -85,10 +87,22 @@ impl CachedDirectory {
     /// Remembers what `directory` finds.
     #[must_use]
     pub fn new(directory: Arc<dyn Directory>, config: DirectoryConfig, clock: SharedClock) -> Self {
+        Self::observed(directory, config, clock, Observers::default())
+    }
+
+    /// Remembers what `directory` finds, and tells these observers when it is down.
+    #[must_use]
+    pub fn observed(
+        directory: Arc<dyn Directory>,
+        config: DirectoryConfig,
+        clock: SharedClock,
+        observers: Observers,
+    ) -> Self {
         Self(Arc::new(Inner {
             directory,
             config,
             clock,
+            observers,
             slots: RwLock::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -278,13 +292,50 @@ impl Inner {
                 match &known.found {
                     Some((found, _)) if !found.is_empty() => {
                         tracing::warn!(error = %error.report(), "the directory is down; the last answer is served");
-                        Ok(Arc::clone(found))
+                        let found = Arc::clone(found);
+                        drop(known);
+                        self.observers.tell(&Event::DirectoryStale { query: &query.describe() });
+                        Ok(found)
                     }
                     _ => Err(error),
                 }
             }
         }
     }
+}
+
+/// How many remembered queries, and how many entries of each, are shown.
+const MAX_SHOWN: usize = 100;
+
+impl Introspect for CachedDirectory {
+    fn section(&self) -> &'static str {
+        "peers"
+    }
+
+    /// What is remembered: for each query the entries, the one that is called first at the head.
+    fn introspect(&self) -> serde_json::Value {
+        let now = self.0.clock.now();
+        let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = slots.iter().take(MAX_SHOWN).filter_map(|(query, slot)| {
+            let (found, at) = slot.lock().found.clone()?;
+            // An endpoint is what somebody registered: a password in it is not repeated.
+            let endpoint = |text: &str| if text.contains('@') { "***".to_owned() } else { text.to_owned() };
+            let entries = found.iter().take(MAX_SHOWN).map(|entry| {
+                serde_json::json!({
+                    "id": entry.id,
+                    "name": entry.name,
+                    "version": entry.version,
+                    "endpoint": endpoint(&entry.endpoint),
+                })
+            });
+            let entries: Vec<_> = entries.collect();
+            let age = now.saturating_duration_since(at).as_secs_f64();
+            Some((query.describe(), serde_json::json!({ "age_seconds": age, "entries": entries })))
+        });
+        serde_json::Value::Object(shown.collect())
+    }
+
+    fn gauges(&self, _emit: &mut dyn FnMut(Gauge<'_>)) {}
 }
 
 #[async_trait]
