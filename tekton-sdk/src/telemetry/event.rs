@@ -126,7 +126,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&'static str; 11] = [
         "call_ended",
         "attempt_ended",
         "retrying",
