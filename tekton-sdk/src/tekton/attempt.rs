@@ -59,11 +59,8 @@ impl Policy for Attempts {
             Box::pin(work.instrument(span.clone()))
         };
         Box::pin(async move {
-            let (mut outcome, verdict) = judge(&*self.classify, work.await);
-            let ended = attempt.end(Some(verdict));
-            if let Ok(response) = &mut outcome {
-                response.ended = Some(ended);
-            }
+            let (outcome, verdict) = judge(&*self.classify, work.await);
+            attempt.end(Some(verdict));
             if !span.is_disabled() {
                 record_outcome(&span, &outcome);
             }
@@ -90,17 +87,15 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn end(&mut self, verdict: Option<Verdict>) -> Instant {
+    fn end(&mut self, verdict: Option<Verdict>) {
         self.ended = true;
-        let now = self.stage.clock.now();
-        let took = now.saturating_duration_since(self.began);
+        let took = self.stage.clock.now().saturating_duration_since(self.began);
         if let Some(metrics) = &self.metrics {
             metrics.attempt(took, verdict);
         }
         if let Some((target, operation)) = &self.told {
             self.stage.observers.tell(&Event::AttemptEnded { target, operation, attempt: self.number, took, verdict });
         }
-        now
     }
 }
 

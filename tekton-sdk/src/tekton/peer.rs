@@ -1,7 +1,6 @@
 //! A remote component.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -34,7 +33,8 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
-    metrics: RwLock<HashMap<Arc<str>, CallMetrics>>,
+    /// Sorted by the operation: a few names are found faster than they are hashed.
+    metrics: RwLock<Vec<(Arc<str>, CallMetrics)>>,
     other: OnceLock<CallMetrics>,
     /// Whether it may see what the caller says to all that work for it.
     gets_baggage: bool,
@@ -123,7 +123,7 @@ impl Peer {
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
-        let watch = Watch { peer: self, metrics, told, began, ended: None, attempts: 0, failed: None };
+        let watch = Watch { peer: self, metrics, told, began, attempts: 0, failed: None };
         Ok(Underway { watch, span, work })
     }
 
@@ -183,16 +183,24 @@ impl Peer {
 
     /// Where the calls of an operation are counted. The handles of an operation are resolved once.
     fn metrics(&self, operation: &Arc<str>) -> CallMetrics {
-        if let Some(known) = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner).get(operation) {
-            return known.clone();
+        let place = |known: &[(Arc<str>, CallMetrics)]| known.binary_search_by(|(name, _)| (**name).cmp(operation));
+        {
+            let known = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, metrics)) = place(&known).ok().and_then(|at| known.get(at)) {
+                return metrics.clone();
+            }
         }
         let tekton = &*self.0.tekton.0;
         let mut known = self.0.metrics.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_ENDPOINTS && !known.contains_key(operation) {
+        if known.len() >= MAX_ENDPOINTS {
             return self.0.other.get_or_init(|| tekton.metrics.of(&tekton.source, &self.0.name, names::OTHER)).clone();
         }
-        let resolve = || tekton.metrics.of(&tekton.source, &self.0.name, operation);
-        known.entry(Arc::clone(operation)).or_insert_with(resolve).clone()
+        let metrics = tekton.metrics.of(&tekton.source, &self.0.name, operation);
+        // Found now, another thread was quicker: its handles count in the same place.
+        if let Err(at) = place(&known) {
+            known.insert(at, (Arc::clone(operation), metrics.clone()));
+        }
+        metrics
     }
 }
 
@@ -210,7 +218,6 @@ struct Watch<'a> {
     /// The operation, if somebody listens.
     told: Option<Arc<str>>,
     began: Instant,
-    ended: Option<Instant>,
     attempts: u32,
     failed: Option<ErrorKind>,
 }
@@ -218,8 +225,7 @@ struct Watch<'a> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         let tekton = &*self.peer.0.tekton.0;
-        let now = self.ended.unwrap_or_else(|| tekton.clock.now());
-        let took = now.saturating_duration_since(self.began);
+        let took = tekton.clock.now().saturating_duration_since(self.began);
         self.metrics.call(took, self.failed);
         if let Some(operation) = &self.told {
             let (target, attempts, error) = (&*self.peer.0.name, self.attempts, self.failed);
@@ -236,7 +242,7 @@ impl Underway<'_> {
         let work = if disabled { work } else { Box::pin(work.instrument(span.clone())) };
         match work.await {
             Ok(response) => {
-                (watch.ended, watch.attempts) = (response.ended, response.attempt);
+                watch.attempts = response.attempt;
                 if !disabled {
                     span.record("attempts", response.attempt);
                 }

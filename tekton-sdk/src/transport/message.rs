@@ -218,14 +218,12 @@ pub struct Response {
     pub attempt: u32,
     /// What a classification said of it, once one has.
     pub verdict: Option<Verdict>,
-    /// When its attempt ended, so that the end of the call need not read the clock again.
-    pub(crate) ended: Option<Instant>,
 }
 
 impl Response {
     /// An answer of this status with this body.
     pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1, verdict: None, ended: None }
+        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1, verdict: None }
     }
 
     /// Adds a header, replacing one of its name.
