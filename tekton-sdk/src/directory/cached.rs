@@ -59,6 +59,10 @@ pub struct CacheStats {
     pub asked: u64,
 }
 
+/// Where the answer to one query is remembered.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Slot>);
+
 #[derive(Debug, Default)]
 struct Slot {
     known: Mutex<Known>,
@@ -116,7 +120,21 @@ impl CachedDirectory {
     #[must_use]
     pub fn peek(&self, query: &Query) -> Option<Arc<[Entry]>> {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let known = slots.get(query)?.lock();
+        self.peek_into(slots.get(query)?)
+    }
+
+    /// Where the answer to a query is remembered, for those who ask the same again and again.
+    pub(crate) fn place(&self, query: &Query) -> Place {
+        Place(self.slot(query))
+    }
+
+    /// The same as [`Self::peek`], without looking for the query.
+    pub(crate) fn peek_at(&self, place: &Place) -> Option<Arc<[Entry]>> {
+        self.peek_into(&place.0)
+    }
+
+    fn peek_into(&self, slot: &Slot) -> Option<Arc<[Entry]>> {
+        let known = slot.lock();
         let (found, at) = known.found.as_ref().filter(|_| !known.doubted)?;
         let fresh = self.0.clock.now().saturating_duration_since(*at) <= self.0.lifetime(found);
         let found = fresh.then(|| Arc::clone(found))?;
@@ -198,8 +216,11 @@ impl CachedDirectory {
         let mut slots = self.0.slots.write().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= self.0.config.max_entries && !slots.contains_key(query) {
             let oldest = slots.iter().min_by_key(|(_, slot)| slot.lock().found.as_ref().map(|(_, at)| *at));
-            if let Some(query) = oldest.map(|(query, _)| query.clone()) {
-                slots.remove(&query);
+            if let Some(query) = oldest.map(|(query, _)| query.clone())
+                && let Some(slot) = slots.remove(&query)
+            {
+                // Whoever keeps the place does not go on with it.
+                slot.lock().doubted = true;
             }
         }
         Arc::clone(slots.entry(query.clone()).or_default())
@@ -370,5 +391,26 @@ impl Directory for CachedDirectory {
 
     fn capabilities(&self) -> DirectoryCapabilities {
         self.0.directory.capabilities()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::MemoryDirectory;
+
+    #[tokio::test]
+    async fn a_place_that_made_room_for_another_query_is_not_read_any_more() {
+        let directory =
+            MemoryDirectory::fixed([Entry::new("a-1", "a", "http://a"), Entry::new("b-1", "b", "http://b")]);
+        let mut config = DirectoryConfig::default();
+        config.max_entries = 1;
+        let cached = CachedDirectory::new(Arc::new(directory), config, SharedClock::default());
+        let [a, b] = ["a", "b"].map(Query::name);
+        cached.lookup(&a).await.unwrap();
+        let place = cached.place(&a);
+        assert_eq!(cached.peek_at(&place).unwrap()[0].id, "a-1");
+        cached.lookup(&b).await.unwrap();
+        assert_eq!((cached.peek_at(&place), cached.peek(&a)), (None, None));
     }
 }

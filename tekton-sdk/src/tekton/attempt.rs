@@ -10,7 +10,7 @@ use crate::{
     policy::{Classify, Next, Policy, judge},
     random::Random,
     telemetry::{CallMetrics, Event, Observers, method_name, names, record_trace},
-    time::{BoxFuture, SharedClock},
+    time::{BoxFuture, Deadline, SharedClock},
     transport::{CallInfo, Request, Response},
 };
 
@@ -31,7 +31,8 @@ impl Attempts {
     fn begin(&self, call: &mut CallInfo) -> Attempt<'_> {
         let began = call.began.filter(|_| call.attempt == 1).unwrap_or_else(|| self.clock.now());
         let told = self.observers.any().then(|| (Arc::clone(&call.target), Arc::clone(&call.operation)));
-        Attempt { stage: self, metrics: call.metrics.take(), told, number: call.attempt, began, ended: false }
+        let (metrics, deadline) = (call.metrics.take(), call.deadline);
+        Attempt { stage: self, metrics, told, number: call.attempt, deadline, began, ended: false }
     }
 }
 
@@ -60,7 +61,7 @@ impl Policy for Attempts {
         };
         Box::pin(async move {
             let (outcome, verdict) = judge(&*self.classify, work.await);
-            attempt.end(Some(verdict));
+            attempt.end(|_| Some(verdict));
             if !span.is_disabled() {
                 record_outcome(&span, &outcome);
             }
@@ -75,21 +76,23 @@ impl fmt::Debug for Attempts {
     }
 }
 
-/// An attempt that is being watched. Dropped before its end, nobody waited for it any more.
+/// An attempt that is being watched.
 struct Attempt<'a> {
     stage: &'a Attempts,
     metrics: Option<CallMetrics>,
     /// Target and operation, if somebody listens.
     told: Option<(Arc<str>, Arc<str>)>,
     number: u32,
+    deadline: Option<Deadline>,
     began: Instant,
     ended: bool,
 }
 
 impl Attempt<'_> {
-    fn end(&mut self, verdict: Option<Verdict>) {
+    fn end(&mut self, verdict: impl FnOnce(Instant) -> Option<Verdict>) {
         self.ended = true;
-        let took = self.stage.clock.now().saturating_duration_since(self.began);
+        let now = self.stage.clock.now();
+        let (verdict, took) = (verdict(now), now.saturating_duration_since(self.began));
         if let Some(metrics) = &self.metrics {
             metrics.attempt(took, verdict);
         }
@@ -102,7 +105,9 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(None);
+            // Dropped at its deadline, the callee was too slow; dropped before, nobody waited for it any more.
+            let deadline = self.deadline;
+            self.end(|now| deadline.filter(|deadline| deadline.is_past(now)).map(|_| Verdict::Failure));
         }
     }
 }

@@ -56,6 +56,19 @@ async fn calls_and_attempts_are_told_with_their_outcome() {
     bed.shutdown().await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_outlasts_the_deadline_is_a_failure_of_the_callee() {
+    let (transport, script) = tekton_sdk::testing::ScriptedTransport::new();
+    script.hang();
+    let log = EventLog::default();
+    let tekton = Tekton::builder().named("tester").transport(transport).observer(log.clone()).build().unwrap();
+    let peer = tekton.peer_at("http://127.0.0.1:1").unwrap();
+    let late = peer.request::<Value>("x").timeout(Duration::from_secs(3)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Timeout);
+    fields(&log.named("attempt_ended")[0], &[("verdict", Some("failure")), ("took", Some("3"))]);
+    fields(&log.named("call_ended")[0], &[("error", Some("Timeout"))]);
+}
+
 #[tokio::test]
 async fn what_is_served_registered_and_shut_down_is_told() {
     let log = EventLog::default();

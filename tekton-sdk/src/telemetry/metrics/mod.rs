@@ -131,10 +131,7 @@ impl Metrics {
     pub(super) const fn count(&self, _event: &Event<'_>) {}
 }
 
-#[cfg_attr(
-    not(feature = "metrics"),
-    expect(clippy::unused_self, clippy::missing_const_for_fn, reason = "there is nothing to count with")
-)]
+#[cfg_attr(not(feature = "metrics"), expect(clippy::missing_const_for_fn, reason = "there is nothing to count with"))]
 impl CallMetrics {
     /// Counts one call: how long it took, and with which kind of error it failed.
     pub fn call(&self, took: Duration, failed: Option<ErrorKind>) {
@@ -153,10 +150,7 @@ impl CallMetrics {
     }
 }
 
-#[cfg_attr(
-    not(feature = "metrics"),
-    expect(clippy::unused_self, clippy::missing_const_for_fn, reason = "there is nothing to count with")
-)]
+#[cfg_attr(not(feature = "metrics"), expect(clippy::missing_const_for_fn, reason = "there is nothing to count with"))]
 impl ServedMetrics {
     /// A request has come.
     pub fn began(&self) {

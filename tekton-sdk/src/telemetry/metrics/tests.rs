@@ -6,7 +6,7 @@ use super::*;
 use crate::telemetry::{Gauge, names::METRICS};
 
 fn text(registry: &Registry) -> String {
-    TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+    TextEncoder::new().encode_to_string(&registry.gather()).expect("every series has its labels")
 }
 
 /// A room with gauges.
@@ -36,7 +36,7 @@ fn parts(rooms: Vec<Room>) -> Arc<[Arc<dyn Introspect>]> {
 
 /// Metrics in which every one of the table has a value.
 fn full(registry: &Registry, parts: &Arc<[Arc<dyn Introspect>]>) -> Metrics {
-    let metrics = Metrics::register(registry, Arc::clone(parts)).unwrap();
+    let metrics = Metrics::register(registry, Arc::clone(parts)).expect("an empty registry");
     let call = metrics.of("reader", "summarizer", "summarize");
     call.call(Duration::from_millis(3), Some(ErrorKind::Timeout));
     call.attempt(Duration::from_millis(2), Some(Verdict::Failure));
