@@ -41,7 +41,7 @@ struct Inner {
 }
 
 enum To {
-    Found(Resolve),
+    Found(Box<Resolve>),
     At(Endpoint),
 }
 
@@ -49,7 +49,7 @@ impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Resolve::new(Arc::clone(&name), query, directory, doubts));
+        let to = To::Found(Box::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
         Self::new(tekton, name, to)
     }
 
@@ -118,7 +118,7 @@ impl Peer {
         request.call.metrics = Some(metrics.clone());
         let pipeline = &tekton.pipeline;
         let start = || match &self.0.to {
-            To::Found(resolve) => pipeline.run(Some(resolve), request),
+            To::Found(resolve) => pipeline.run(Some(&**resolve), request),
             To::At(endpoint) => pipeline.run(None, request.with_endpoint(endpoint.clone())),
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
