@@ -403,8 +403,7 @@ mod tests {
     async fn a_place_that_made_room_for_another_query_is_not_read_any_more() {
         let directory =
             MemoryDirectory::fixed([Entry::new("a-1", "a", "http://a"), Entry::new("b-1", "b", "http://b")]);
-        let mut config = DirectoryConfig::default();
-        config.max_entries = 1;
+        let config = DirectoryConfig { max_entries: 1, ..DirectoryConfig::default() };
         let cached = CachedDirectory::new(Arc::new(directory), config, SharedClock::default());
         let [a, b] = ["a", "b"].map(Query::name);
         cached.lookup(&a).await.unwrap();

@@ -63,19 +63,18 @@ pub(super) struct Router {
 #[async_trait]
 impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
-        let answered = match self.control.answer(&request.path, request.query.as_deref()) {
-            Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => Ok(answer),
-            Some(_) => Err(Refusal::method("GET")),
+        match self.control.answer(&request.path, request.query.as_deref()) {
+            Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => answer,
+            Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
-                Ok(entry) => return self.serve(entry, request).await,
+                Ok(entry) => self.serve(entry, request).await,
                 Err(refusal) => {
                     let answer = refusal.answer();
                     self.unknown.turned_away(answer.status.as_u16());
-                    return answer;
+                    answer
                 }
             },
-        };
-        answered.unwrap_or_else(|refusal| refusal.answer())
+        }
     }
 }
 

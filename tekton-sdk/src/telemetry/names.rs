@@ -75,7 +75,7 @@ pub const SERVED_REFUSED_TOTAL: &str = "integration_served_refused_total";
 pub const SOURCE: &str = "source";
 /// Label: the called component, as the caller named it.
 pub const TARGET: &str = "target";
-/// Label: the operation, or the path of a raw request.
+/// Label: the operation, as the caller named it.
 pub const ENDPOINT: &str = "endpoint";
 /// Label: the kind of a failure, as `Timeout`.
 pub const KIND: &str = "kind";

@@ -50,7 +50,7 @@ impl Component {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Every operation, in order.
+    /// Every operation.
     pub(super) fn all(&self) -> Vec<(Box<str>, Arc<Cells>)> {
         let known = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().map(|(name, cells)| (name.clone(), Arc::clone(cells))).collect()
