@@ -222,7 +222,7 @@ fn planted_violations_are_found() {
 #[test]
 fn handles_cross_threads() {
     fn handle<T: Send + Sync + 'static>() {}
-    use tekton_sdk::{Context, Error, Peer, Tekton, directory, host, policy, random, time, transport};
+    use tekton_sdk::{Context, Error, Peer, Tekton, directory, host, policy, random, telemetry, time, transport};
     handle::<Tekton>();
     handle::<Peer>();
     handle::<tekton_sdk::blocking::Tekton>();
@@ -238,6 +238,11 @@ fn handles_cross_threads() {
     handle::<tekton_sdk::landmarks::Landmarks>();
     handle::<policy::Pipeline>();
     handle::<random::Random>();
+    handle::<telemetry::CallMetrics>();
+    handle::<telemetry::Metrics>();
+    handle::<telemetry::Observers>();
+    handle::<telemetry::ServedMetrics>();
+    handle::<tekton_sdk::testing::EventLog>();
     handle::<time::SharedClock>();
     handle::<time::ManualClock>();
     handle::<transport::Body>();

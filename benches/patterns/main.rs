@@ -3,6 +3,7 @@
 
 mod macros;
 mod request;
+mod telemetry;
 
 use tekton_sdk_benches::Selection;
 
@@ -10,4 +11,5 @@ fn main() {
     let selection = Selection::from_process();
     macros::run(&selection);
     request::run(&selection);
+    telemetry::run(&selection);
 }

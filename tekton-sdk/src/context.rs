@@ -1,8 +1,11 @@
-//! What an operation inherits from its caller: deadline, trace, who called.
+//! What an operation inherits from its caller: deadline, trace, baggage, who called.
 
 use std::sync::Arc;
 
-use crate::{time::Deadline, wire::trace::TraceContext};
+use crate::{
+    time::Deadline,
+    wire::{baggage::Baggage, trace::TraceContext},
+};
 
 tokio::task_local! {
     static CURRENT: Context;
@@ -26,6 +29,7 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     deadline: Option<Deadline>,
     trace: Option<TraceContext>,
+    baggage: Baggage,
     caller: Option<String>,
     attempt: u32,
     idempotency_key: Option<String>,
@@ -68,6 +72,13 @@ impl Context {
         self
     }
 
+    /// Sets the baggage.
+    #[must_use]
+    pub fn with_baggage(mut self, baggage: Baggage) -> Self {
+        self.edit().baggage = baggage;
+        self
+    }
+
     /// Names the caller.
     #[must_use]
     pub fn with_caller(mut self, caller: impl Into<String>) -> Self {
@@ -99,6 +110,13 @@ impl Context {
     #[must_use]
     pub fn trace(&self) -> Option<&TraceContext> {
         self.0.trace.as_ref()
+    }
+
+    /// What the caller says to all that work for it, unproven. Calls made inside pass it on to the peers of
+    /// `telemetry.baggage_peers`, and to nobody else.
+    #[must_use]
+    pub fn baggage(&self) -> &Baggage {
+        &self.0.baggage
     }
 
     /// The component id that the caller gave: a label, not a proof.

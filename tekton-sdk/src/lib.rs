@@ -41,6 +41,7 @@
 //! | find | [`directory`] |
 //! | set up | [`Tekton::builder`], [`config`], [`env`](mod@env) |
 //! | mark places in the code | [`landmarks`] |
+//! | see what goes on | [`telemetry`] |
 //! | test | [`testing`] |
 //! | understand a failure | [`Error`], [`ErrorKind`] |
 //! | bring a transport, a directory or a policy of one's own | [`transport`], [`directory`], [`policy`] |

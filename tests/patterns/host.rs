@@ -73,7 +73,7 @@ async fn broken_bodies_are_refused_with_a_sentence() {
 #[tokio::test]
 async fn every_route_answers() {
     let tekton = tekton();
-    let (served, _) = serve(&tekton).await;
+    let (served, _) = serve_with(&tekton, |config| config.introspect = true).await;
     let url = served.endpoint();
     let (status, health) = get(url, "/health").await;
     assert_eq!((status, &health["status"], &health["component"]), (200, &json!("healthy"), &json!("lab")));

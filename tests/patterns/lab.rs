@@ -83,6 +83,9 @@ impl Lab {
             "caller": context.caller(),
             "attempt": context.attempt(),
             "key": context.idempotency_key(),
+            "parent": context.trace().map(|trace| trace.parent_id().to_vec()),
+            "state": context.trace().and_then(|trace| trace.state().map(str::to_owned)),
+            "baggage": context.baggage().to_string(),
             "trace": context.trace().map(|trace| trace.trace_id().to_vec()),
             "has_deadline": context.deadline().is_some(),
         })

@@ -14,5 +14,6 @@ mod lab;
 mod landmarks;
 mod macros;
 mod mcp;
+mod observe;
 mod p01_request;
 mod trace_context;

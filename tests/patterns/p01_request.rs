@@ -297,7 +297,7 @@ async fn calls_are_measured_with_bounded_labels() {
     let rows = text.lines().filter(|line| line.starts_with("integration_requests_total{")).count();
     assert!(rows <= 130, "{rows}");
     assert!(text.contains(r#"integration_requests_total{endpoint="other",source="tester",target="lab"} 72"#), "{text}");
-    assert!(tekton_sdk::telemetry::RequestMetrics::register(&registry).is_err());
+    assert!(tekton_sdk::telemetry::Metrics::register(&registry, Arc::new([])).is_err());
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ impl TektonBuilder {
     /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong, or the part that is missing.
     pub fn build(self) -> Result<Tekton> {
         self.config.validate()?;
+        let settings = self.config.clone();
         let Self { config, clock, .. } = self;
         let transport = match self.transport {
             Some(transport) => transport,
@@ -193,12 +194,14 @@ impl TektonBuilder {
         parts.policies = self.policies;
         parts.classify = self.classify;
         parts.observers = Observers::new(self.observers);
+        parts.baggage_peers = config.telemetry.baggage_peers;
         parts.clock = clock;
         parts.random = self.random;
         #[cfg(feature = "metrics")]
         if let Some(registry) = self.registry {
             parts.registry = registry;
         }
+        parts.extensions.insert(settings);
         parts.extensions.insert(config.hub);
         parts.extensions.insert(self.env);
         parts.extensions.insert(config.host);

@@ -102,7 +102,8 @@ fn read_as(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
         (Kind::Count { .. } | Kind::Port | Kind::Bytes { .. }, DeValue::Integer(number)) => {
             integer(number).map(Value::Number)
         }
-        (Kind::Count { .. } | Kind::Port, _) => None,
+        (Kind::Flag, DeValue::Boolean(value)) => Some(Value::Flag(*value)),
+        (Kind::Count { .. } | Kind::Port | Kind::Flag, _) => None,
         (_, DeValue::String(text)) => return kind.parse(text),
         _ => None,
     };

@@ -105,6 +105,7 @@ fn assemble<'a>(found: impl Iterator<Item = &'a Found>) -> Result<Config> {
     for found in found {
         let value = match &found.value {
             Value::Number(number) => Json::from(*number),
+            Value::Flag(flag) => Json::from(*flag),
             other => Json::from(setting(found.path).map_or_else(String::new, |setting| setting.kind.show(other))),
         };
         match found.path.split_once('.') {

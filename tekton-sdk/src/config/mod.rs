@@ -25,17 +25,18 @@
 //! and place.
 
 mod builder;
+mod effective;
 mod file;
 mod layers;
 mod parts;
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use builder::TektonBuilder;
 pub use layers::Layers;
-pub use parts::{BatchSettings, BreakerSettings, HostConfig};
+pub use parts::{BatchSettings, BreakerSettings, HostConfig, TelemetryConfig};
 
 use crate::{
     directory::{DirectoryConfig, HubConfig},
@@ -64,7 +65,7 @@ use crate::{
 /// );
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Which of several equal processes this is. Default: none, it is made from host and port.
@@ -80,6 +81,8 @@ pub struct Config {
     pub directory: DirectoryConfig,
     /// The served component. Default: [`HostConfig::default`].
     pub host: HostConfig,
+    /// What is told to whom. Default: [`TelemetryConfig::default`].
+    pub telemetry: TelemetryConfig,
     /// Breakers. Default: [`BreakerSettings::default`].
     pub breaker: BreakerSettings,
     /// Batches. Default: [`BatchSettings::default`].
@@ -119,6 +122,7 @@ impl Config {
             self.retry.validate(),
             self.directory.validate(),
             self.host.validate(),
+            self.telemetry.validate(),
             self.breaker.validate(),
             self.batch.validate(),
         ]
@@ -164,6 +168,13 @@ impl Config {
     #[must_use]
     pub fn with_host(mut self, host: HostConfig) -> Self {
         self.host = host;
+        self
+    }
+
+    /// Sets [`Self::telemetry`].
+    #[must_use]
+    pub fn with_telemetry(mut self, telemetry: TelemetryConfig) -> Self {
+        self.telemetry = telemetry;
         self
     }
 

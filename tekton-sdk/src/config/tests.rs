@@ -31,12 +31,13 @@ fn other(setting: &Setting) -> &'static str {
         Kind::Port => "8005",
         Kind::Url => "http://hub:9001",
         Kind::Ip => "::1",
+        Kind::Flag => "true",
         _ => "blue",
     }
 }
 
 fn toml(setting: &Setting, value: &str) -> String {
-    let bare = matches!(setting.kind, Kind::Count { .. } | Kind::Port);
+    let bare = matches!(setting.kind, Kind::Count { .. } | Kind::Port | Kind::Flag);
     let value = if bare { value.to_owned() } else { format!("{value:?}") };
     format!("{} = {value}\n", setting.path)
 }
@@ -93,7 +94,7 @@ fn every_field_is_checked_in_code() {
             Kind::Duration { max, .. } => ("", format!("{}s", max.as_secs() + 1)),
             Kind::Count { max, .. } => ("0", (max + 1).to_string()),
             Kind::Bytes { max, .. } => ("0", (max + 1).to_string()),
-            Kind::Url | Kind::Host => ("", "a b".to_owned()),
+            Kind::Url | Kind::Host | Kind::Names => ("", "a b".to_owned()),
             // These are valid by their type.
             _ => continue,
         };
@@ -232,4 +233,25 @@ proptest! {
             Err(error) => prop_assert!(!error.fields().is_empty(), "{error:?}"),
         }
     }
+}
+
+#[test]
+fn the_settings_that_hold_are_shown_as_they_were_written() {
+    let settings = Config::default().effective().unwrap();
+    assert_eq!(settings.len(), SETTINGS.len());
+    for setting in SETTINGS {
+        let value = other(setting);
+        let (config, _) = variables(&[(setting.variable, value)]).expect(setting.path);
+        let shown = &config.effective().unwrap()[setting.path];
+        let text = shown.as_str().map_or_else(|| shown.to_string(), str::to_owned);
+        assert_eq!(text, value, "{}", setting.path);
+        let default = settings[setting.path].as_str().map(|text| setting.kind.parse(text).expect(setting.path));
+        if let Some(default) = default {
+            let none = if setting.kind == Kind::Names { "" } else { "nothing" };
+            assert_eq!(Ok(default), setting.kind.parse(setting.default.unwrap_or(none)), "{}", setting.path);
+        }
+    }
+    let mut config = Config::default();
+    config.hub.url = Some("http://me:hunter2@hub".to_owned());
+    assert_eq!(config.effective().unwrap()["hub.url"], "***");
 }

@@ -16,6 +16,7 @@ use super::{Directory, DirectoryCapabilities, DirectoryConfig, Lease, Query, Sta
 use crate::{
     contract::{Entry, PublishedTool, Registration},
     error::{Error, ErrorKind, Result},
+    telemetry::{Event, Gauge, Introspect, Observers},
     time::SharedClock,
 };
 
@@ -37,6 +38,7 @@ struct Inner {
     directory: Arc<dyn Directory>,
     config: DirectoryConfig,
     clock: SharedClock,
+    observers: Observers,
     slots: RwLock<HashMap<Query, Arc<Slot>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -56,6 +58,10 @@ pub struct CacheStats {
     /// Questions put to the directory behind.
     pub asked: u64,
 }
+
+/// Where the answer to one query is remembered.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Slot>);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -85,10 +91,22 @@ impl CachedDirectory {
     /// Remembers what `directory` finds.
     #[must_use]
     pub fn new(directory: Arc<dyn Directory>, config: DirectoryConfig, clock: SharedClock) -> Self {
+        Self::observed(directory, config, clock, Observers::default())
+    }
+
+    /// Remembers what `directory` finds, and tells these observers when it is down.
+    #[must_use]
+    pub fn observed(
+        directory: Arc<dyn Directory>,
+        config: DirectoryConfig,
+        clock: SharedClock,
+        observers: Observers,
+    ) -> Self {
         Self(Arc::new(Inner {
             directory,
             config,
             clock,
+            observers,
             slots: RwLock::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -102,7 +120,21 @@ impl CachedDirectory {
     #[must_use]
     pub fn peek(&self, query: &Query) -> Option<Arc<[Entry]>> {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let known = slots.get(query)?.lock();
+        self.peek_into(slots.get(query)?)
+    }
+
+    /// Where the answer to a query is remembered, for those who ask the same again and again.
+    pub(crate) fn place(&self, query: &Query) -> Place {
+        Place(self.slot(query))
+    }
+
+    /// The same as [`Self::peek`], without looking for the query.
+    pub(crate) fn peek_at(&self, place: &Place) -> Option<Arc<[Entry]>> {
+        self.peek_into(&place.0)
+    }
+
+    fn peek_into(&self, slot: &Slot) -> Option<Arc<[Entry]>> {
+        let known = slot.lock();
         let (found, at) = known.found.as_ref().filter(|_| !known.doubted)?;
         let fresh = self.0.clock.now().saturating_duration_since(*at) <= self.0.lifetime(found);
         let found = fresh.then(|| Arc::clone(found))?;
@@ -184,8 +216,11 @@ impl CachedDirectory {
         let mut slots = self.0.slots.write().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= self.0.config.max_entries && !slots.contains_key(query) {
             let oldest = slots.iter().min_by_key(|(_, slot)| slot.lock().found.as_ref().map(|(_, at)| *at));
-            if let Some(query) = oldest.map(|(query, _)| query.clone()) {
-                slots.remove(&query);
+            if let Some(query) = oldest.map(|(query, _)| query.clone())
+                && let Some(slot) = slots.remove(&query)
+            {
+                // Whoever keeps the place does not go on with it.
+                slot.lock().doubted = true;
             }
         }
         Arc::clone(slots.entry(query.clone()).or_default())
@@ -278,13 +313,50 @@ impl Inner {
                 match &known.found {
                     Some((found, _)) if !found.is_empty() => {
                         tracing::warn!(error = %error.report(), "the directory is down; the last answer is served");
-                        Ok(Arc::clone(found))
+                        let found = Arc::clone(found);
+                        drop(known);
+                        self.observers.tell(&Event::DirectoryStale { query: &query.describe() });
+                        Ok(found)
                     }
                     _ => Err(error),
                 }
             }
         }
     }
+}
+
+/// How many remembered queries, and how many entries of each, are shown.
+const MAX_SHOWN: usize = 100;
+
+impl Introspect for CachedDirectory {
+    fn section(&self) -> &'static str {
+        "peers"
+    }
+
+    /// What is remembered: for each query the entries, the one that is called first at the head.
+    fn introspect(&self) -> serde_json::Value {
+        let now = self.0.clock.now();
+        let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = slots.iter().take(MAX_SHOWN).filter_map(|(query, slot)| {
+            let (found, at) = slot.lock().found.clone()?;
+            // An endpoint is what somebody registered: a password in it is not repeated.
+            let endpoint = |text: &str| if text.contains('@') { "***".to_owned() } else { text.to_owned() };
+            let entries = found.iter().take(MAX_SHOWN).map(|entry| {
+                serde_json::json!({
+                    "id": entry.id,
+                    "name": entry.name,
+                    "version": entry.version,
+                    "endpoint": endpoint(&entry.endpoint),
+                })
+            });
+            let entries: Vec<_> = entries.collect();
+            let age = now.saturating_duration_since(at).as_secs_f64();
+            Some((query.describe(), serde_json::json!({ "age_seconds": age, "entries": entries })))
+        });
+        serde_json::Value::Object(shown.collect())
+    }
+
+    fn gauges(&self, _emit: &mut dyn FnMut(Gauge<'_>)) {}
 }
 
 #[async_trait]
@@ -319,5 +391,25 @@ impl Directory for CachedDirectory {
 
     fn capabilities(&self) -> DirectoryCapabilities {
         self.0.directory.capabilities()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::MemoryDirectory;
+
+    #[tokio::test]
+    async fn a_place_that_made_room_for_another_query_is_not_read_any_more() {
+        let directory =
+            MemoryDirectory::fixed([Entry::new("a-1", "a", "http://a"), Entry::new("b-1", "b", "http://b")]);
+        let config = DirectoryConfig { max_entries: 1, ..DirectoryConfig::default() };
+        let cached = CachedDirectory::new(Arc::new(directory), config, SharedClock::default());
+        let [a, b] = ["a", "b"].map(Query::name);
+        cached.lookup(&a).await.unwrap();
+        let place = cached.place(&a);
+        assert_eq!(cached.peek_at(&place).unwrap()[0].id, "a-1");
+        cached.lookup(&b).await.unwrap();
+        assert_eq!((cached.peek_at(&place), cached.peek(&a)), (None, None));
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     secret::Secret,
 };
 
+pub(crate) use cached::Place;
 pub use cached::{CacheStats, CachedDirectory};
 pub use config::{DirectoryConfig, HubConfig};
 pub use hermes::HermesDirectory;

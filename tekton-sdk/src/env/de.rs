@@ -72,6 +72,15 @@ pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
     size.ok_or_else(|| D::Error::custom("must be a size, as 1048576, 64KiB or 16MiB"))
 }
 
+/// Deserialises names with commas between them.
+///
+/// # Errors
+/// The deserialiser's, if it is no text.
+pub fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(super::kind::split(&text).map(str::to_owned).collect())
+}
+
 /// Deserialises the name of an instance.
 ///
 /// # Errors

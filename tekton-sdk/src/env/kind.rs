@@ -46,6 +46,10 @@ pub enum Kind {
     Host,
     /// An [`Instance`].
     Instance,
+    /// Yes or no: `true` or `false`.
+    Flag,
+    /// Names of components, with commas between them; `*` stands for all.
+    Names,
 }
 
 /// A setting's value.
@@ -56,6 +60,8 @@ pub enum Value {
     Duration(Duration),
     /// A count, a size or a port.
     Number(u64),
+    /// Yes or no.
+    Flag(bool),
     /// Everything else, in its normal form.
     Text(String),
 }
@@ -79,6 +85,8 @@ impl Kind {
             Self::Instance => {
                 "letters, digits, `-`, `_` and `.`, at most 128, the first a letter or a digit".to_owned()
             }
+            Self::Flag => "`true` or `false`".to_owned(),
+            Self::Names => "names without blanks and with commas between them, or `*`".to_owned(),
         }
     }
 
@@ -87,6 +95,7 @@ impl Kind {
         match self {
             Self::Duration { .. } => ", as 500ms, 2s or 1m30s",
             Self::Bytes { .. } => ", as 1048576, 64KiB or 16MiB",
+            Self::Names => ", as engram,rhetor",
             _ => "",
         }
     }
@@ -108,6 +117,8 @@ impl Kind {
             Self::Ip => text.parse::<IpAddr>().ok().map(|ip| Value::Text(ip.to_string())),
             Self::Host => host(text).map(Value::Text),
             Self::Instance => Instance::new(text).ok().map(|name| Value::Text(name.to_string())),
+            Self::Flag => text.parse().ok().map(Value::Flag),
+            Self::Names => names(text).map(|names| Value::Text(names.join(","))),
         };
         let value = value.ok_or_else(|| self.refusal(&quoted(text)))?;
         self.check(&value)?;
@@ -129,11 +140,13 @@ impl Kind {
                 (is < min, is > max, text::show_size(*min), text::show_size(*max))
             }
             (Self::Port, Value::Number(is)) => (false, *is > u64::from(u16::MAX), "0".to_owned(), "65535".to_owned()),
-            (Self::Url | Self::Ip | Self::Host | Self::Instance, Value::Text(text)) => {
+            (Self::Flag, Value::Flag(_)) => return Ok(()),
+            (Self::Url | Self::Ip | Self::Host | Self::Instance | Self::Names, Value::Text(text)) => {
                 let fits = match self {
                     Self::Url => base_url(text).is_some(),
                     Self::Ip => text.parse::<IpAddr>().is_ok(),
                     Self::Host => host(text).is_some(),
+                    Self::Names => names(text).is_some(),
                     _ => Instance::new(text).is_ok(),
                 };
                 return if fits { Ok(()) } else { Err(self.refusal(&quoted(text))) };
@@ -158,9 +171,21 @@ impl Kind {
             (_, Value::Duration(value)) => text::show_duration(*value),
             (Self::Bytes { .. }, Value::Number(value)) => text::show_size(*value),
             (_, Value::Number(value)) => value.to_string(),
+            (_, Value::Flag(value)) => value.to_string(),
             (_, Value::Text(value)) => value.clone(),
         }
     }
+}
+
+/// What stands between the commas.
+pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// The names of a list. A peer may be named by host and port as well.
+fn names(text: &str) -> Option<Vec<&str>> {
+    let fits = |name: &str| !name.contains(|c: char| c.is_whitespace() || c.is_control());
+    split(text).all(fits).then(|| split(text).collect())
 }
 
 /// The start of a value between quotes; nothing of one that may hold a password.
@@ -193,6 +218,12 @@ impl From<u32> for Value {
 impl From<usize> for Value {
     fn from(value: usize) -> Self {
         Self::Number(u64::try_from(value).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Flag(value)
     }
 }
 

@@ -26,7 +26,7 @@ mod upstream;
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 pub use address::base_url;
-pub use de::{bytes, duration, instance, optional_duration};
+pub use de::{bytes, duration, instance, names, optional_duration};
 pub(crate) use kind::quoted;
 pub use kind::{Kind, Value};
 pub use markdown::markdown;

@@ -171,6 +171,10 @@ pub const SETTINGS: &[Setting] = &[
         "how long a request may wait for a place; 0 refuses at once"),
     Setting::new("host.drain_timeout", "TEKTON_HOST_DRAIN_TIMEOUT", time(Duration::ZERO, HOUR), Some("30s"),
         "how long a shutdown waits for running operations"),
+    Setting::new("host.introspect", "TEKTON_HOST_INTROSPECT", Kind::Flag, Some("false"),
+        "whether `/introspect` shows what goes on inside"),
+    Setting::new("telemetry.baggage_peers", "TEKTON_TELEMETRY_BAGGAGE_PEERS", Kind::Names, None,
+        "to whom the caller's baggage is passed on, by the name that they are called by; nobody if not given, everybody with `*`"),
     Setting::new("breaker.failure_threshold", "TEKTON_BREAKER_FAILURE_THRESHOLD", count(1_000_000), Some("5"),
         "how many failures open a breaker; nothing reads it yet")
         .or(&[Alias::Same("CIRCUIT_BREAKER_THRESHOLD")]),

@@ -12,7 +12,13 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{Operations, openapi, refusal::Refusal, tools};
+use super::{
+    Operations,
+    inside::{self, Inside},
+    openapi,
+    refusal::Refusal,
+    tools,
+};
 use crate::{
     contract::{Descriptor, OperationKind},
     error::{Error, ErrorKind},
@@ -36,13 +42,15 @@ pub(super) struct Control {
     #[cfg(feature = "macros")]
     marks: super::marks::Marks,
     openapi: Bytes,
+    /// `None`: nobody may look inside.
+    inside: Option<Inside>,
 }
 
 /// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
 const FEATURES: [&str; 3] = ["request", "deadline", "trace"];
 
 impl Control {
-    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: &Operations) -> Self {
+    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: &Operations, inside: Option<Inside>) -> Self {
         Self {
             began: tekton.clock().now(),
             port: AtomicU16::new(0),
@@ -54,6 +62,7 @@ impl Control {
             #[cfg(feature = "macros")]
             marks: super::marks::Marks::new(tekton.clock().wall()),
             openapi: text(&openapi(&descriptor, operations)),
+            inside,
             tekton,
             descriptor,
         }
@@ -90,6 +99,7 @@ impl Control {
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
             "/mcp/tools.json" => json_answer(StatusCode::OK, self.tools.clone()),
             "/openapi.json" => json_answer(StatusCode::OK, self.openapi.clone()),
+            "/introspect" => self.introspect(),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
             #[cfg(feature = "macros")]
@@ -122,6 +132,20 @@ impl Control {
             "timestamp": self.timestamp(),
         });
         json_answer(StatusCode::OK, text(&body))
+    }
+
+    fn introspect(&self) -> Response {
+        let Some(inside) = &self.inside else { return inside::off() };
+        let host = json!({
+            "component": self.descriptor.name,
+            "version": self.descriptor.version,
+            "api_versions": self.descriptor.api_versions,
+            "ready": self.is_ready(),
+            "registered": self.registered.load(Ordering::Acquire),
+            "port": self.port.load(Ordering::Relaxed),
+            "timestamp": self.timestamp(),
+        });
+        inside.answer(&self.tekton, host)
     }
 
     fn timestamp(&self) -> String {

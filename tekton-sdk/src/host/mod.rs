@@ -6,6 +6,7 @@
 //! | `/health` | upstream's health body |
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
+//! | `/introspect` | breakers, budgets, peers, pipeline and settings, if `host.introspect` allows it |
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/mcp/tools.json` | its operations as MCP tools |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
@@ -14,6 +15,7 @@
 mod arguments;
 mod component;
 mod control;
+mod inside;
 mod limit;
 #[cfg(feature = "macros")]
 mod marks;

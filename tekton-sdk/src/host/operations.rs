@@ -11,6 +11,7 @@ use crate::{
     contract::{Operation, Tool},
     error::{Error, ErrorKind, FieldError, Result},
     names::OperationName,
+    telemetry::ServedMetrics,
     time::BoxFuture,
 };
 
@@ -40,6 +41,8 @@ pub struct Operations(Vec<Entry>);
 pub(super) struct Entry {
     pub(super) operation: Operation,
     pub(super) run: Run,
+    /// Where it is counted, once it is served.
+    pub(super) metrics: Option<ServedMetrics>,
 }
 
 pub(super) enum Run {
@@ -68,7 +71,7 @@ impl Operations {
             let work = run(Arc::clone(&component), context, arguments);
             Box::pin(async move { to_json(&work.await?) })
         };
-        self.0.push(Entry { operation, run: Run::Async(Box::new(run)) });
+        self.0.push(Entry { operation, run: Run::Async(Box::new(run)), metrics: None });
         self
     }
 
@@ -85,7 +88,7 @@ impl Operations {
     {
         let component = Arc::clone(component);
         let run = move |context: Context, arguments| to_json(&run(&component, context, arguments)?);
-        self.0.push(Entry { operation, run: Run::Blocking(Arc::new(run)) });
+        self.0.push(Entry { operation, run: Run::Blocking(Arc::new(run)), metrics: None });
         self
     }
 
@@ -102,6 +105,13 @@ impl Operations {
 
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.operation.name == name)
+    }
+
+    /// Counts each of them with the handle of its name.
+    pub(super) fn measure(&mut self, of: impl Fn(&str) -> ServedMetrics) {
+        for entry in &mut self.0 {
+            entry.metrics = Some(of(entry.operation.name));
+        }
     }
 
     /// Checks names and tables, all at once.

@@ -1,13 +1,18 @@
 //! From a request to its operation and back to an answer.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Method, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 
 use super::{
     Arguments, Operations,
@@ -21,11 +26,15 @@ use crate::{
     context::Context,
     contract::{Operation, OperationKind},
     error::{Error, ErrorKind, Result},
-    telemetry::names,
+    random::Random,
+    telemetry::{Event, Observers, ServedMetrics, method_name, names, record_trace},
     time::{Deadline, SharedClock},
     transport::{Handler, Inbound, Response},
-    wire::{headers, trace::TraceContext},
+    wire::{baggage::Baggage, headers, trace::TraceContext},
 };
+
+/// The status of an answer that nobody waited for; it is never sent.
+const NOBODY_WAITED: u16 = 499;
 
 /// A component's routes, with every bound of the host's: what the socket and the memory transport both call.
 ///
@@ -43,20 +52,29 @@ pub(super) struct Router {
     pub(super) limit: Limit,
     pub(super) config: HostConfig,
     pub(super) clock: SharedClock,
+    pub(super) random: Random,
+    pub(super) observers: Observers,
+    /// The component's name.
+    pub(super) component: String,
+    /// Counts requests for what is not there.
+    pub(super) unknown: ServedMetrics,
 }
 
 #[async_trait]
 impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
-        let answered = match self.control.answer(&request.path, request.query.as_deref()) {
-            Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => Ok(answer),
-            Some(_) => Err(Refusal::method("GET")),
+        match self.control.answer(&request.path, request.query.as_deref()) {
+            Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => answer,
+            Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
                 Ok(entry) => self.serve(entry, request).await,
-                Err(refusal) => Err(refusal),
+                Err(refusal) => {
+                    let answer = refusal.answer();
+                    self.unknown.turned_away(answer.status.as_u16());
+                    answer
+                }
             },
-        };
-        answered.unwrap_or_else(|refusal| refusal.answer())
+        }
     }
 }
 
@@ -84,24 +102,68 @@ impl Router {
         }
     }
 
-    async fn serve(&self, entry: &Entry, request: Inbound) -> Result<Response, Box<Refusal>> {
+    /// Serves one request, seen from its first moment to its last.
+    async fn serve(&self, entry: &Entry, request: Inbound) -> Response {
+        let began = self.clock.now();
+        let mut watch = Watch::new(self, entry, began);
+        let caller = TraceContext::from_headers(&request.headers);
+        let trace = match &caller {
+            Some(caller) => caller.child(self.random.span_id()),
+            None => TraceContext::new_root(self.random.trace_id(), self.random.span_id(), true),
+        };
+        let span = span_of(&entry.operation, &request);
+        let disabled = span.is_disabled();
+        if !disabled {
+            record_trace(&span, &trace);
+            if let Some(caller) = &caller {
+                span.record(
+                    "parent_span_id",
+                    field::display(format_args!("{:016x}", u64::from_be_bytes(caller.parent_id()))),
+                );
+            }
+        }
+        let work = self.answer(entry, request, trace, began);
+        let answer = if disabled { work.await } else { work.instrument(span.clone()).await };
+        let answer = answer.unwrap_or_else(|refusal| refusal.answer());
+        let status = answer.status;
+        watch.status = status.as_u16();
+        if !disabled {
+            span.record("http.response.status_code", status.as_u16());
+            if status.is_server_error() {
+                span.record("error.type", status.as_str());
+            }
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        entry: &Entry,
+        request: Inbound,
+        trace: TraceContext,
+        began: Instant,
+    ) -> Result<Response, Box<Refusal>> {
         let operation = &entry.operation;
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;
-        let deadline = Deadline::after(self.clock.now(), limit);
+        let deadline = Deadline::after(began, limit);
         let work = async {
-            let place = self.limit.place().await?;
-            let context = context_of(&request, deadline);
+            let place = self.limit.place().await.inspect_err(|_| self.refused(entry))?;
+            let context = context_of(&request, deadline, trace);
             let arguments = self.arguments(operation, request).await?;
             let body = run(entry, context, arguments, place).await.inspect_err(|error| log(operation, error))?;
             Ok(json_answer(StatusCode::OK, body))
         };
-        let work = self.clock.timeout(limit, work);
-        let span = tracing::debug_span!(names::SERVE_SPAN, operation = operation.name);
-        let done = if span.is_disabled() { work.await } else { work.instrument(span).await };
-        done.unwrap_or_else(|| {
+        self.clock.timeout(limit, work).await.unwrap_or_else(|| {
             let late = format!("{} did not end within {limit:?}", operation.name);
             Err(Error::new(ErrorKind::Timeout, late).into())
         })
+    }
+
+    fn refused(&self, entry: &Entry) {
+        if let Some(metrics) = &entry.metrics {
+            metrics.refused();
+        }
+        self.observers.tell(&Event::ServeRefused { component: &self.component, operation: entry.operation.name });
     }
 
     /// The least of the caller's, the operation's and the host's time.
@@ -126,6 +188,57 @@ impl Router {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Counts a request when it ends, also when it ends because nobody waits for the answer any more.
+struct Watch<'a> {
+    router: &'a Router,
+    entry: &'a Entry,
+    began: Instant,
+    status: u16,
+}
+
+impl<'a> Watch<'a> {
+    fn new(router: &'a Router, entry: &'a Entry, began: Instant) -> Self {
+        if let Some(metrics) = &entry.metrics {
+            metrics.began();
+        }
+        Self { router, entry, began, status: NOBODY_WAITED }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let Self { router, entry, began, status } = *self;
+        let took = router.clock.now().saturating_duration_since(began);
+        if let Some(metrics) = &entry.metrics {
+            metrics.ended(took, status);
+        }
+        if router.observers.any() {
+            let (component, operation) = (&*router.component, entry.operation.name);
+            router.observers.tell(&Event::Served { component, operation, status, took });
+        }
+    }
+}
+
+/// The span of an HTTP server, after OpenTelemetry's conventions. The query stays out: it may hold what is nobody's business.
+fn span_of(operation: &Operation, request: &Inbound) -> Span {
+    let method = method_name(&request.method);
+    tracing::debug_span!(
+        names::SERVE_SPAN,
+        "otel.name" = %format_args!("{method} /api/v{{version}}/{}", operation.name),
+        "otel.kind" = "server",
+        "http.request.method" = method,
+        "http.route" = %format_args!("/api/v{{version}}/{}", operation.name),
+        "url.path" = request.path,
+        "url.scheme" = "http",
+        "http.response.status_code" = field::Empty,
+        "error.type" = field::Empty,
+        trace_id = field::Empty,
+        span_id = field::Empty,
+        parent_span_id = field::Empty,
+        operation = operation.name,
+    )
 }
 
 async fn run(entry: &Entry, context: Context, arguments: Arguments, place: OwnedSemaphorePermit) -> Result<Bytes> {
@@ -157,10 +270,11 @@ async fn run(entry: &Entry, context: Context, arguments: Arguments, place: Owned
     }
 }
 
-fn context_of(request: &Inbound, deadline: Deadline) -> Context {
+fn context_of(request: &Inbound, deadline: Deadline, trace: TraceContext) -> Context {
     let mut context = Context::new()
         .with_deadline(Some(deadline))
-        .with_trace(TraceContext::from_headers(&request.headers))
+        .with_trace(Some(trace))
+        .with_baggage(Baggage::from_headers(&request.headers))
         .with_attempt(headers::attempt(&request.headers));
     if let Some(caller) = headers::label(&request.headers, &headers::CALLER) {
         context = context.with_caller(caller);

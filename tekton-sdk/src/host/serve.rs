@@ -9,6 +9,7 @@ use std::{
 use super::{
     Operations,
     control::Control,
+    inside::Inside,
     limit::Limit,
     router::Router,
     server::{Server, ServerLimits},
@@ -23,6 +24,7 @@ use crate::{
     error::{Error, FieldError, Result},
     names::{ComponentId, ComponentName, Instance},
     tekton::Tekton,
+    telemetry::{Event, Observers, names},
     transport::{Binding, Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
@@ -116,8 +118,15 @@ impl Serve {
     pub async fn start(mut self) -> Result<Served> {
         self.check()?;
         let clock = self.tekton.clock().clone();
+        let (metrics, name) = (self.tekton.metrics().clone(), &*self.descriptor.name);
+        self.operations.measure(|operation| metrics.served(name, operation));
+        let inside = if self.config.introspect { Some(Inside::of(&self.tekton, &self.config)?) } else { None };
         let router = Arc::new(Router {
-            control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations),
+            unknown: metrics.served(name, names::OTHER),
+            component: name.to_owned(),
+            random: self.tekton.random().clone(),
+            observers: self.tekton.observers().clone(),
+            control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
             versions: self.descriptor.api_versions.clone(),
             limit: Limit::new(self.config.max_concurrency, self.config.queue_timeout, clock.clone()),
             operations: std::mem::take(&mut self.operations),
@@ -158,11 +167,17 @@ impl Serve {
             router.control.set_registered(registered.presence() == Presence::Registered);
         }
         let follow = registered.as_ref().map(|registered| {
-            let (mut presence, router) = (registered.subscribe(), Arc::clone(&router));
+            let (mut presence, router, component) = (registered.subscribe(), Arc::clone(&router), id.clone());
+            let mut before = *presence.borrow_and_update();
+            tell_presence(&router.observers, &component, before);
             tokio::spawn(async move {
                 while presence.changed().await.is_ok() {
                     let now = *presence.borrow_and_update();
                     router.control.set_registered(now == Presence::Registered);
+                    if now != before {
+                        tell_presence(&router.observers, &component, now);
+                        before = now;
+                    }
                 }
             })
         });
@@ -262,6 +277,15 @@ impl Serve {
     }
 }
 
+fn tell_presence(observers: &Observers, component: &str, presence: Presence) {
+    let presence = match presence {
+        Presence::Absent => "absent",
+        Presence::Registered => "registered",
+        Presence::Replaced => "replaced",
+    };
+    observers.tell(&Event::PresenceChanged { component, presence });
+}
+
 #[derive(Debug)]
 enum Road {
     Socket(Server),
@@ -317,17 +341,25 @@ impl Served {
     /// ran has finished.
     pub async fn shutdown(mut self) -> bool {
         self.router.control.set_ready(false);
+        self.tell_phase("unregister");
         if let Some(registered) = self.registered.take()
             && let Err(error) = registered.shutdown().await
         {
             tracing::warn!(id = self.id, error = %error.report(), "could not unregister");
         }
         self.router.control.set_registered(false);
-        match &self.road {
+        self.tell_phase("drain");
+        let finished = match &self.road {
             Road::Socket(server) => server.shutdown(self.drain_timeout).await,
             // Calls in memory run in their callers' tasks, and end with them.
             Road::Memory { .. } => true,
-        }
+        };
+        self.tell_phase("closed");
+        finished
+    }
+
+    fn tell_phase(&self, phase: &'static str) {
+        self.router.observers.tell(&Event::ShuttingDown { component: &self.id, phase });
     }
 }
 

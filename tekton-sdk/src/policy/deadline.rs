@@ -30,7 +30,8 @@ impl Policy for DeadlinePolicy {
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let Some(deadline) = request.call.deadline else { return next.run(request) };
-        let remaining = deadline.remaining(self.clock.now());
+        let now = request.call.began.unwrap_or_else(|| self.clock.now());
+        let remaining = deadline.remaining(now);
         if remaining.is_zero() {
             let past = Error::new(ErrorKind::Timeout, "the deadline had passed before the call began");
             return Box::pin(future::ready(Err(past.with_sent(Sent::No))));

@@ -15,11 +15,12 @@ use crate::{
 /// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
 /// 3. `retry`: attempts, for what was certainly not sent;
-/// 4. the policies of rooms that take part in each attempt;
-/// 5. `attempt-timeout`: one attempt, if a limit is set;
-/// 6. the policies that the builder adds, in the order in which they were added;
-/// 7. `resolve`: finds the endpoint, the newest that answers first;
-/// 8. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+/// 4. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
+/// 5. the policies of rooms that take part in each attempt;
+/// 6. `attempt-timeout`: one attempt, if a limit is set;
+/// 7. the policies that the builder adds, in the order in which they were added;
+/// 8. `resolve`: finds the endpoint, the newest that answers first;
+/// 9. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
 ///    and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {
@@ -98,6 +99,7 @@ impl End {
         }
         let (attempt, collect) = (request.call.attempt, request.call.collect);
         headers::set_attempt(&mut request.headers, attempt);
+        record_address(&request);
         let answer = self.transport.send(request);
         Box::pin(async move {
             let mut response = answer.await?;
@@ -108,6 +110,16 @@ impl End {
             }
         })
     }
+}
+
+/// Says on the attempt's span where it goes. The query stays out: it may hold what is nobody's business.
+fn record_address(request: &Request) {
+    let Some((span, endpoint)) = request.call.span.as_ref().zip(request.endpoint.as_ref()) else { return };
+    span.record("server.address", endpoint.host());
+    if let Some(port) = endpoint.port() {
+        span.record("server.port", port);
+    }
+    span.record("url.full", tracing::field::display(format_args!("{endpoint}{}", request.path)));
 }
 
 /// Reads the whole answer, and makes an error of a failing status.

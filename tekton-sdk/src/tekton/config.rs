@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -21,7 +21,7 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_response_bytes, 16 << 20);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestConfig {
     /// The longest time a call may take, all attempts included. Default: 30 s.

@@ -1,5 +1,6 @@
 //! The handle of a process, and the handles of the components it talks to.
 
+mod attempt;
 mod client;
 mod config;
 mod parts;
@@ -16,7 +17,7 @@ use crate::{
     error::Result,
     policy::Pipeline,
     random::Random,
-    telemetry::{Introspect, Observers, RequestMetrics},
+    telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
     transport::{Endpoint, Transport},
 };
@@ -43,10 +44,11 @@ struct Inner {
     defaults: RequestConfig,
     clock: SharedClock,
     random: Random,
-    metrics: RequestMetrics,
+    metrics: Metrics,
     #[cfg(feature = "metrics")]
     registry: prometheus::Registry,
     observers: Observers,
+    baggage_peers: Arc<[String]>,
     introspect: Arc<[Arc<dyn Introspect>]>,
     extensions: http::Extensions,
 }
@@ -168,6 +170,12 @@ impl Tekton {
         &self.0.registry
     }
 
+    /// The metrics, for what is counted beside the calls.
+    #[cfg(feature = "host")]
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// A setting that a room put in when this handle was built.
     #[cfg(feature = "host")]
     pub(crate) fn setting<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
@@ -193,6 +201,7 @@ impl Tekton {
             #[cfg(feature = "metrics")]
             registry: inner.registry.clone(),
             observers: inner.observers.clone(),
+            baggage_peers: Arc::clone(&inner.baggage_peers),
             introspect: Arc::clone(&inner.introspect),
             extensions: inner.extensions.clone(),
         }))

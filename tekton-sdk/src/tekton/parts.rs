@@ -4,13 +4,13 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{Doubts, Inner, RequestConfig, Tekton};
+use super::{Doubts, Inner, RequestConfig, Tekton, attempt::Attempts};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{AttemptTimeout, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
     random::Random,
-    telemetry::{Introspect, Observers, RequestMetrics},
+    telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
     transport::Transport,
 };
@@ -45,6 +45,8 @@ pub struct Parts {
     pub registry: prometheus::Registry,
     /// Who hears of everything that happens.
     pub observers: Observers,
+    /// To whom the caller's baggage is passed on, by the name that they are called by; `*` is everybody.
+    pub baggage_peers: Vec<String>,
     /// What shows its state in [`Tekton::introspect`].
     pub introspect: Vec<Arc<dyn Introspect>>,
     /// Settings of rooms, found by type.
@@ -69,6 +71,7 @@ impl Parts {
             #[cfg(feature = "metrics")]
             registry: prometheus::Registry::new(),
             observers: Observers::default(),
+            baggage_peers: Vec::new(),
             introspect: Vec::new(),
             extensions: http::Extensions::new(),
         }
@@ -84,19 +87,26 @@ impl Parts {
             Arc::new(DeadlinePolicy::new(clock.clone())),
             Arc::new(Retry::new(self.retry, clock.clone(), random.clone())),
         ];
+        policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
         policies.extend(self.attempt_policies);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
+        let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
+        let mut introspect = self.introspect;
+        introspect.push(Arc::new(directory.clone()));
+        let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
-        let metrics = RequestMetrics::register(&self.registry)?;
+        let metrics = Metrics::register(&self.registry, Arc::clone(&introspect))?;
         #[cfg(not(feature = "metrics"))]
-        let metrics = RequestMetrics::off()?;
+        let metrics = Metrics::off();
+        #[cfg(feature = "metrics")]
+        self.observers.count_with(metrics.clone());
         Ok(Tekton(Arc::new(Inner {
             caller: HeaderValue::from_str(&self.source).ok(),
             source: self.source.into(),
             pipeline: Pipeline::new(policies, Arc::clone(&transport), clock.clone()),
             transport,
-            directory: CachedDirectory::new(self.directory, self.cache, clock.clone()),
+            directory,
             doubts: Doubts::new(clock.clone()),
             defaults,
             clock,
@@ -105,7 +115,8 @@ impl Parts {
             #[cfg(feature = "metrics")]
             registry: self.registry,
             observers: self.observers,
-            introspect: self.introspect.into(),
+            baggage_peers: self.baggage_peers.into(),
+            introspect,
             extensions: self.extensions,
         })))
     }

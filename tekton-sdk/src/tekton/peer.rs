@@ -1,28 +1,27 @@
 //! A remote component.
 
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, field};
 
-use super::{Tekton, resolve::Resolve};
+use super::{Tekton, attempt::record_error, resolve::Resolve};
 use crate::{
     context::Context,
     contract::Entry,
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
-    telemetry::{CallMetrics, names},
+    telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
     transport::{Endpoint, Request, Response},
-    wire::{headers, trace::TraceContext},
+    wire::{baggage::BAGGAGE, headers, trace::TraceContext},
 };
 
-/// How many endpoints of one target are told apart in metrics.
-const MAX_ENDPOINT_LABELS: usize = 128;
+/// For how many operations of one peer the handles of the metrics are kept.
+const MAX_ENDPOINTS: usize = 128;
 
 /// A component to talk to; cheap to clone. It is found anew whenever the directory's answer changes.
 ///
@@ -34,11 +33,15 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
-    metrics: RwLock<HashMap<Arc<str>, CallMetrics>>,
+    /// Sorted by the operation: a few names are found faster than they are hashed.
+    metrics: RwLock<Vec<(Arc<str>, CallMetrics)>>,
+    other: OnceLock<CallMetrics>,
+    /// Whether it may see what the caller says to all that work for it.
+    gets_baggage: bool,
 }
 
 enum To {
-    Found(Resolve),
+    Found(Box<Resolve>),
     At(Endpoint),
 }
 
@@ -46,12 +49,17 @@ impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Resolve::new(Arc::clone(&name), query, directory, doubts));
-        Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default() }))
+        let to = To::Found(Box::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
+        Self::new(tekton, name, to)
     }
 
     pub(super) fn at(tekton: Tekton, name: Arc<str>, endpoint: Endpoint) -> Self {
-        Self(Arc::new(Inner { tekton, name, to: To::At(endpoint), metrics: RwLock::default() }))
+        Self::new(tekton, name, To::At(endpoint))
+    }
+
+    fn new(tekton: Tekton, name: Arc<str>, to: To) -> Self {
+        let gets_baggage = tekton.0.baggage_peers.iter().any(|allowed| **allowed == *name || allowed == "*");
+        Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default(), other: OnceLock::new(), gets_baggage }))
     }
 
     /// What the caller calls it: its name, what it was looked for by, or host and port.
@@ -104,21 +112,19 @@ impl Peer {
         }
         self.inherit(&mut request, began);
         self.check_size(&request)?;
-        let operation = Arc::clone(&request.call.operation);
+        let metrics = self.metrics(&request.call.operation);
+        let told = tekton.observers.any().then(|| Arc::clone(&request.call.operation));
+        let span = self.span(&request);
+        request.call.metrics = Some(metrics.clone());
         let pipeline = &tekton.pipeline;
-        let span = tracing::debug_span!(
-            names::CALL_SPAN,
-            source = &*tekton.source,
-            target = &*self.0.name,
-            operation = &*operation
-        );
         let start = || match &self.0.to {
-            To::Found(resolve) => pipeline.run(Some(resolve), request),
+            To::Found(resolve) => pipeline.run(Some(&**resolve), request),
             To::At(endpoint) => pipeline.run(None, request.with_endpoint(endpoint.clone())),
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
-        Ok(Underway { count: Count { peer: self, operation, began }, span, work })
+        let watch = Watch { peer: self, metrics, told, began, attempts: 0, failed: None };
+        Ok(Underway { watch, span, work })
     }
 
     fn inherit(&self, request: &mut Request, now: Instant) {
@@ -126,14 +132,42 @@ impl Peer {
         let context = Context::current();
         let own = request.call.deadline.unwrap_or_else(|| Deadline::after(now, tekton.defaults.timeout));
         request.call.deadline = Some(own.earlier(context.as_ref().and_then(Context::deadline)));
-        let trace = match context.as_ref().and_then(Context::trace) {
+        request.call.began = Some(now);
+        request.call.trace = Some(match context.as_ref().and_then(Context::trace) {
             Some(trace) => trace.child(tekton.random.span_id()),
             None => TraceContext::new_root(tekton.random.trace_id(), tekton.random.span_id(), true),
-        };
-        trace.inject(&mut request.headers);
+        });
+        if self.0.gets_baggage
+            && let Some(baggage) = context.as_ref().and_then(|context| context.baggage().to_header())
+        {
+            request.headers.insert(BAGGAGE, baggage);
+        }
         if let Some(caller) = &tekton.caller {
             request.headers.insert(headers::CALLER, caller.clone());
         }
+    }
+
+    /// The span of an RPC client, after OpenTelemetry's conventions.
+    fn span(&self, request: &Request) -> Span {
+        let (target, operation) = (&*self.0.name, &*request.call.operation);
+        let span = tracing::debug_span!(
+            names::CALL_SPAN,
+            "otel.name" = %format_args!("{target}/{operation}"),
+            "otel.kind" = "client",
+            "rpc.system.name" = "tekton",
+            "rpc.method" = %format_args!("{target}/{operation}"),
+            "error.type" = field::Empty,
+            trace_id = field::Empty,
+            span_id = field::Empty,
+            source = &*self.0.tekton.0.source,
+            target,
+            operation,
+            attempts = field::Empty,
+        );
+        if let Some(trace) = request.call.trace.as_ref().filter(|_| !span.is_disabled()) {
+            record_trace(&span, trace);
+        }
+        span
     }
 
     fn check_size(&self, request: &Request) -> Result<()> {
@@ -147,50 +181,85 @@ impl Peer {
         }
     }
 
-    /// Counts one call. The handles of an operation are resolved once.
-    fn record(&self, operation: &Arc<str>, took: Duration) {
-        if let Some(known) = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner).get(operation) {
-            return known.record(took);
+    /// Where the calls of an operation are counted. The handles of an operation are resolved once.
+    fn metrics(&self, operation: &Arc<str>) -> CallMetrics {
+        let place = |known: &[(Arc<str>, CallMetrics)]| known.binary_search_by(|(name, _)| (**name).cmp(operation));
+        {
+            let known = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, metrics)) = place(&known).ok().and_then(|at| known.get(at)) {
+                return metrics.clone();
+            }
         }
         let tekton = &*self.0.tekton.0;
         let mut known = self.0.metrics.write().unwrap_or_else(PoisonError::into_inner);
-        let label: Arc<str> =
-            if known.len() < MAX_ENDPOINT_LABELS { Arc::clone(operation) } else { names::OTHER.into() };
-        let handles = known.entry(Arc::clone(&label));
-        handles.or_insert_with(|| tekton.metrics.of(&tekton.source, &self.0.name, &label)).record(took);
+        if known.len() >= MAX_ENDPOINTS {
+            return self.0.other.get_or_init(|| tekton.metrics.of(&tekton.source, &self.0.name, names::OTHER)).clone();
+        }
+        let metrics = tekton.metrics.of(&tekton.source, &self.0.name, operation);
+        // Found now, another thread was quicker: its handles count in the same place.
+        if let Err(at) = place(&known) {
+            known.insert(at, (Arc::clone(operation), metrics.clone()));
+        }
+        metrics
     }
 }
 
 /// A call that has begun.
 pub(crate) struct Underway<'a> {
-    count: Count<'a>,
+    watch: Watch<'a>,
     span: Span,
     work: BoxFuture<'a, Result<Response>>,
 }
 
 /// Counts a call when it ends, also when it ends because nobody waits for it any more.
-struct Count<'a> {
+struct Watch<'a> {
     peer: &'a Peer,
-    operation: Arc<str>,
+    metrics: CallMetrics,
+    /// The operation, if somebody listens.
+    told: Option<Arc<str>>,
     began: Instant,
+    attempts: u32,
+    failed: Option<ErrorKind>,
 }
 
-impl Drop for Count<'_> {
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let now = self.peer.0.tekton.0.clock.now();
-        self.peer.record(&self.operation, now.saturating_duration_since(self.began));
+        let tekton = &*self.peer.0.tekton.0;
+        let took = tekton.clock.now().saturating_duration_since(self.began);
+        self.metrics.call(took, self.failed);
+        if let Some(operation) = &self.told {
+            let (target, attempts, error) = (&*self.peer.0.name, self.attempts, self.failed);
+            tekton.observers.tell(&Event::CallEnded { target, operation, attempts, took, error });
+        }
     }
 }
 
 impl Underway<'_> {
     /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Response> {
-        let Self { count, span, work } = self;
-        let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
-        result.map_err(|error| match error.target() {
-            Some(_) => error,
-            None => error.with_target(count.peer.0.name.to_string()),
-        })
+        let Self { mut watch, span, work } = self;
+        let disabled = span.is_disabled();
+        let work = if disabled { work } else { Box::pin(work.instrument(span.clone())) };
+        match work.await {
+            Ok(response) => {
+                watch.attempts = response.attempt;
+                if !disabled {
+                    span.record("attempts", response.attempt);
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                (watch.failed, watch.attempts) = (Some(error.kind()), error.attempts());
+                if !disabled {
+                    span.record("attempts", error.attempts());
+                    record_error(&span, &error);
+                }
+                Err(match error.target() {
+                    Some(_) => error,
+                    None => error.with_target(watch.peer.0.name.to_string()),
+                })
+            }
+        }
     }
 }
 

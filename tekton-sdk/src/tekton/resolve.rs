@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     contract::Entry,
-    directory::{CachedDirectory, Query},
+    directory::{CachedDirectory, Place, Query},
     error::{Error, ErrorKind, Result, Sent},
     policy::{Next, Policy},
     time::{BoxFuture, SharedClock},
@@ -83,6 +83,8 @@ pub(super) struct Resolve {
     query: Query,
     directory: CachedDirectory,
     doubts: Doubts,
+    /// Where the directory's answer is remembered.
+    place: RwLock<Option<Place>>,
     last: RwLock<Option<Arc<Chosen>>>,
 }
 
@@ -95,7 +97,7 @@ struct Chosen {
 
 impl Resolve {
     pub(super) fn new(name: Arc<str>, query: Query, directory: CachedDirectory, doubts: Doubts) -> Self {
-        Self { name, query, directory, doubts, last: RwLock::default() }
+        Self { name, query, directory, doubts, place: RwLock::default(), last: RwLock::default() }
     }
 
     pub(super) async fn entries(&self) -> Result<Arc<[Entry]>> {
@@ -121,9 +123,17 @@ impl Policy for Resolve {
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         // Who is known already is called without a future that waits for the directory.
-        match self.directory.peek(&self.query) {
+        let place = self.place.read().unwrap_or_else(PoisonError::into_inner);
+        let known = place.as_ref().and_then(|place| self.directory.peek_at(place));
+        drop(place);
+        match known {
             Some(found) if !found.is_empty() => self.attempt(&found, request, next),
-            _ => Box::pin(async move { self.attempt(&self.entries().await?, request, next).await }),
+            _ => Box::pin(async move {
+                let found = self.entries().await?;
+                let place = self.directory.place(&self.query);
+                *self.place.write().unwrap_or_else(PoisonError::into_inner) = Some(place);
+                self.attempt(&found, request, next).await
+            }),
         }
     }
 }

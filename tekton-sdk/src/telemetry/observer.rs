@@ -1,8 +1,11 @@
-//! Seam: one observer, and one event for everything that happens.
+//! Seam: one observer of everything that happens.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use crate::error::{ErrorKind, Verdict};
+use super::{Event, Metrics};
 
 /// Hears of everything that a handle does.
 ///
@@ -13,105 +16,50 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     fn observe(&self, event: &Event<'_>);
 }
 
-/// What happened.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// A call ended, with all its attempts; also when nobody waited for it any more.
-    #[non_exhaustive]
-    CallEnded {
-        /// The component that was called, as the caller named it.
-        target: &'a str,
-        /// The operation.
-        operation: &'a str,
-        /// How many attempts were made; 0 when it was given up before its end.
-        attempts: u32,
-        /// How long it took.
-        took: Duration,
-        /// `None` for a success and for a call that was given up.
-        error: Option<ErrorKind>,
-    },
-    /// An attempt ended.
-    #[non_exhaustive]
-    AttemptEnded {
-        /// The component that was called.
-        target: &'a str,
-        /// The operation.
-        operation: &'a str,
-        /// Which attempt; the first is 1.
-        attempt: u32,
-        /// How long it took.
-        took: Duration,
-        /// What it says about the callee; `None` when nobody waited for it any more.
-        verdict: Option<Verdict>,
-    },
-    /// Another attempt will be made after this wait.
-    #[non_exhaustive]
-    Retrying {
-        /// The component that is called.
-        target: &'a str,
-        /// The operation.
-        operation: &'a str,
-        /// The number of the attempt to come.
-        attempt: u32,
-        /// How long it waits before.
-        wait: Duration,
-        /// Why: the failure's kind, as `connect`, or `status_503`.
-        reason: &'a str,
-    },
-    /// A failed attempt is not followed by another, although it could be.
-    #[non_exhaustive]
-    NotRetried {
-        /// The component that is called.
-        target: &'a str,
-        /// The operation.
-        operation: &'a str,
-        /// How many attempts were made.
-        attempts: u32,
-        /// What forbids it: `attempts`, `budget`, `deadline`, `unsafe`, `nested` or `stream`.
-        reason: &'a str,
-    },
-    /// A breaker changed its state.
-    #[non_exhaustive]
-    BreakerChanged {
-        /// The breaker's key.
-        breaker: &'a str,
-        /// The state it left, as `closed`.
-        from: &'a str,
-        /// The state it entered, as `open`.
-        to: &'a str,
-        /// Why, as `failure_rate`.
-        reason: &'a str,
-    },
-    /// A breaker refused a call.
-    #[non_exhaustive]
-    BreakerRefused {
-        /// The breaker's key.
-        breaker: &'a str,
-    },
-}
-
-/// The observers of a handle; cheap to clone.
+/// The observers of one handle, and its metrics, which hear of everything too; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Observers(Option<Arc<[Arc<dyn Observer>]>>);
+pub struct Observers(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    observers: Vec<Arc<dyn Observer>>,
+    /// Set when the handle is built: rooms have their clone by then.
+    metrics: OnceLock<Metrics>,
+}
 
 impl Observers {
     /// These observers, asked in this order.
     #[must_use]
     pub fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self((!observers.is_empty()).then(|| observers.into()))
+        Self(Arc::new(Inner { observers, metrics: OnceLock::new() }))
     }
 
-    /// Whether nobody listens.
+    /// Whether nobody listens, not even the metrics.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_none()
+    pub fn is_empty(&self) -> bool {
+        self.0.observers.is_empty() && self.0.metrics.get().is_none()
     }
 
-    /// Tells every observer.
+    /// Whether there is an observer. The metrics count calls, attempts and requests without an event.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.0.observers.is_empty()
+    }
+
+    /// Tells the metrics and every observer.
     pub fn tell(&self, event: &Event<'_>) {
-        for observer in self.0.iter().flat_map(|observers| observers.iter()) {
+        if let Some(metrics) = self.0.metrics.get() {
+            metrics.count(event);
+        }
+        for observer in &self.0.observers {
             observer.observe(event);
         }
+    }
+
+    /// Lets these metrics hear of everything, in every clone. The first ones stay.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn count_with(&self, metrics: Metrics) {
+        // Set already, they belong to another handle that shares the observers.
+        let _ = self.0.metrics.set(metrics);
     }
 }

@@ -277,7 +277,7 @@ mod tests {
         let call = spans.iter().find(|span| span.name == "tekton.call").unwrap();
         assert_eq!((call.field("source"), call.field("target")), (Some("test"), Some("a")));
         let serve = spans.iter().find(|span| span.name == "tekton.serve").unwrap();
-        assert_eq!(serve.within.as_deref(), Some("tekton.call"));
+        assert_eq!(serve.within.as_deref(), Some("tekton.attempt"));
         let events = bed.events();
         let panicked = events.iter().find(|event| event.name == "an operation panicked").unwrap();
         assert_eq!(panicked.field("panic"), Some("a panic that the test planned"));

@@ -8,6 +8,7 @@
 //! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
 //! | [`conformance`] | the laws of every seam, run over any backend with one line |
 //! | [`MemoryDirectory`](crate::directory::MemoryDirectory), [`MemoryTransport`](crate::transport::MemoryTransport), [`ManualClock`](crate::time::ManualClock) | the parts of a bed, alone |
@@ -17,6 +18,7 @@ mod block_on;
 mod broken;
 mod component;
 pub mod conformance;
+mod events;
 mod faulty;
 mod hermes;
 mod log;
@@ -28,6 +30,7 @@ mod spans;
 pub use bed::TestBed;
 pub use block_on::block_on;
 pub use component::{Calls, FakeComponent, RecordedCall};
+pub use events::{EventLog, RecordedEvent};
 pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
 pub use plans::{Plan, Plans};

@@ -4,14 +4,18 @@ use std::{
     borrow::Cow,
     ops::{Deref, DerefMut},
     sync::Arc,
+    time::Instant,
 };
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
+use tracing::Span;
 
 use super::{Body, Endpoint};
 use crate::{
     error::{Error, Result, Verdict},
+    telemetry::CallMetrics,
     time::Deadline,
+    wire::trace::TraceContext,
 };
 
 /// Whether a request may be carried out twice.
@@ -57,8 +61,16 @@ pub struct CallInfo {
     /// Read the whole answer, at most this many bytes, and turn a failing status into an error.
     /// `None`: hand out the stream and any status.
     pub collect: Option<usize>,
+    /// Where in a trace the call stands; each attempt is sent with a parent id of its own.
+    pub trace: Option<TraceContext>,
     /// What callers attach for policies of their own.
     pub extensions: Extensions,
+    /// When the call began, so that the stages need not read the clock again.
+    pub(crate) began: Option<Instant>,
+    /// Where its attempts are counted.
+    pub(crate) metrics: Option<CallMetrics>,
+    /// The span of the attempt, if anybody looks at it.
+    pub(crate) span: Option<Box<Span>>,
 }
 
 impl CallInfo {
@@ -71,7 +83,11 @@ impl CallInfo {
             deadline: None,
             attempt: 1,
             collect: None,
+            trace: None,
             extensions: Extensions::new(),
+            began: None,
+            metrics: None,
+            span: None,
         }
     }
 }

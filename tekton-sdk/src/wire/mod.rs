@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`problem`] | failures: RFC 9457 bodies, and every other dialect when reading |
 //! | [`trace`] | W3C Trace Context: `traceparent` and `tracestate` |
+//! | [`baggage`] | W3C Baggage: `baggage` |
 //! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
@@ -15,6 +16,7 @@
 mod arbitrary;
 mod lenient;
 
+pub mod baggage;
 pub mod headers;
 pub mod health;
 pub mod hermes;

@@ -1,6 +1,6 @@
 //! Settings under `batch`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -13,7 +13,7 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_items, 100);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchSettings {
     /// How many items make a batch. Default: 100.

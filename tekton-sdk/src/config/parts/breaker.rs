@@ -1,6 +1,6 @@
 //! Settings under `breaker`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -13,7 +13,7 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.failure_threshold, 5);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerSettings {
     /// How many failures open a breaker. Default: 5.

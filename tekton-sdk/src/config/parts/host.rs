@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -28,9 +28,10 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_concurrency, 1024);
 /// assert_eq!(config.queue_timeout, Duration::from_millis(100));
 /// assert_eq!(config.drain_timeout, Duration::from_secs(30));
+/// assert!(!config.introspect);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostConfig {
     /// The address that is listened on. Default: 127.0.0.1.
@@ -62,6 +63,9 @@ pub struct HostConfig {
     /// How long a shutdown waits for running operations. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub drain_timeout: Duration,
+    /// Whether `/introspect` shows what goes on inside: breakers, budgets, peers, settings without their secrets. Whoever
+    /// reaches the port can read it. Default: no.
+    pub introspect: bool,
 }
 
 impl Default for HostConfig {
@@ -78,6 +82,7 @@ impl Default for HostConfig {
             max_concurrency: 1024,
             queue_timeout: Duration::from_millis(100),
             drain_timeout: Duration::from_secs(30),
+            introspect: false,
         }
     }
 }
@@ -157,6 +162,13 @@ impl HostConfig {
     #[must_use]
     pub const fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
         self.drain_timeout = drain_timeout;
+        self
+    }
+
+    /// Sets [`Self::introspect`].
+    #[must_use]
+    pub const fn with_introspect(mut self, introspect: bool) -> Self {
+        self.introspect = introspect;
         self
     }
 

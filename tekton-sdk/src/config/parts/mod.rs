@@ -3,7 +3,9 @@
 mod batch;
 mod breaker;
 mod host;
+mod telemetry;
 
 pub use batch::BatchSettings;
 pub use breaker::BreakerSettings;
 pub use host::HostConfig;
+pub use telemetry::TelemetryConfig;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -20,7 +20,7 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_entries, 1024);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// How long an answer is fresh. Default: 5 s.

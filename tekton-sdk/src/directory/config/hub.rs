@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
@@ -20,7 +20,7 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.renew_interval, Duration::from_secs(45 * 60));
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HubConfig {
     /// The hub's address, as `http://localhost:8001`; a trailing `/` or `/api` does no harm. Default: none.

@@ -14,6 +14,7 @@ pub(super) fn paths(types: &mut Types) -> Vec<(String, Value)> {
         ("/health", get("How the component is.", health)),
         ("/live", get("Whether the process runs.", object(json!({ "status": { "const": "alive" } })))),
         ("/ready", ready),
+        ("/introspect", introspect()),
         #[cfg(feature = "metrics")]
         ("/metrics", metrics()),
         #[cfg(feature = "macros")]
@@ -35,6 +36,20 @@ fn get(description: &str, schema: Value) -> Value {
             "content": { "application/json": { "schema": schema } },
         } },
     } })
+}
+
+fn introspect() -> Value {
+    let mut schema = object(json!({
+        "host": { "type": "object" },
+        "sdk": text(),
+        "calls": object(json!({ "source": text(), "pipeline": list(text()) })),
+        "settings": { "type": "object" },
+    }));
+    // What stands there besides are the parts of the handle, each by its name.
+    schema["additionalProperties"] = json!(true);
+    let mut item = get("What goes on inside, if `host.introspect` allows it.", schema);
+    item["get"]["responses"]["404"] = reference("responses", "404");
+    item
 }
 
 #[cfg(feature = "metrics")]

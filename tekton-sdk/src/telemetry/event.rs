@@ -1,0 +1,225 @@
+//! One event for everything that happens.
+
+use std::{fmt, time::Duration};
+
+use crate::error::{ErrorKind, Verdict};
+
+/// What happened.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A call ended, with all its attempts; also when nobody waited for it any more.
+    #[non_exhaustive]
+    CallEnded {
+        /// The component that was called, as the caller named it.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// How many attempts were made; 0 when it was given up before its end.
+        attempts: u32,
+        /// How long it took.
+        took: Duration,
+        /// `None` for a success and for a call that was given up.
+        error: Option<ErrorKind>,
+    },
+    /// An attempt ended.
+    #[non_exhaustive]
+    AttemptEnded {
+        /// The component that was called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// Which attempt; the first is 1.
+        attempt: u32,
+        /// How long it took.
+        took: Duration,
+        /// What it says about the callee; `None` when nobody waited for it any more.
+        verdict: Option<Verdict>,
+    },
+    /// Another attempt will be made after this wait.
+    #[non_exhaustive]
+    Retrying {
+        /// The component that is called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// The number of the attempt to come.
+        attempt: u32,
+        /// How long it waits before.
+        wait: Duration,
+        /// Why: the failure's kind, as `connect`, or `status_503`.
+        reason: &'a str,
+    },
+    /// A failed attempt is not followed by another, although it could be.
+    #[non_exhaustive]
+    NotRetried {
+        /// The component that is called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// How many attempts were made.
+        attempts: u32,
+        /// What forbids it: `attempts`, `budget`, `deadline`, `unsafe`, `nested` or `stream`.
+        reason: &'a str,
+    },
+    /// A breaker changed its state.
+    #[non_exhaustive]
+    BreakerChanged {
+        /// The breaker's key.
+        breaker: &'a str,
+        /// The state it left, as `closed`.
+        from: &'a str,
+        /// The state it entered, as `open`.
+        to: &'a str,
+        /// Why, as `failure_rate`.
+        reason: &'a str,
+    },
+    /// A breaker refused a call.
+    #[non_exhaustive]
+    BreakerRefused {
+        /// The breaker's key.
+        breaker: &'a str,
+    },
+    /// The directory is down, and its last answer is served.
+    #[non_exhaustive]
+    DirectoryStale {
+        /// What was looked for, in words.
+        query: &'a str,
+    },
+    /// A served component is registered, or not any more.
+    #[non_exhaustive]
+    PresenceChanged {
+        /// The component's id.
+        component: &'a str,
+        /// How it stands with the directory: `registered`, `absent` or `replaced`.
+        presence: &'static str,
+    },
+    /// A request for an operation was answered.
+    #[non_exhaustive]
+    Served {
+        /// The component that serves.
+        component: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// The status of the answer; 499 when nobody waited for it any more.
+        status: u16,
+        /// How long it took, with its wait for a place.
+        took: Duration,
+    },
+    /// A request for an operation found no place under the host's limit.
+    #[non_exhaustive]
+    ServeRefused {
+        /// The component that serves.
+        component: &'a str,
+        /// The operation.
+        operation: &'a str,
+    },
+    /// A served component comes to the next step of its shutdown.
+    #[non_exhaustive]
+    ShuttingDown {
+        /// The component's id.
+        component: &'a str,
+        /// The step that begins: `unregister`, `drain`, or `closed` at the end.
+        phase: &'static str,
+    },
+}
+
+impl Event<'_> {
+    /// The names of all events, in the order of the documentation.
+    pub const NAMES: [&'static str; 11] = [
+        "call_ended",
+        "attempt_ended",
+        "retrying",
+        "not_retried",
+        "breaker_changed",
+        "breaker_refused",
+        "directory_stale",
+        "presence_changed",
+        "served",
+        "serve_refused",
+        "shutting_down",
+    ];
+
+    /// What it is called where it is written down.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CallEnded { .. } => "call_ended",
+            Self::AttemptEnded { .. } => "attempt_ended",
+            Self::Retrying { .. } => "retrying",
+            Self::NotRetried { .. } => "not_retried",
+            Self::BreakerChanged { .. } => "breaker_changed",
+            Self::BreakerRefused { .. } => "breaker_refused",
+            Self::DirectoryStale { .. } => "directory_stale",
+            Self::PresenceChanged { .. } => "presence_changed",
+            Self::Served { .. } => "served",
+            Self::ServeRefused { .. } => "serve_refused",
+            Self::ShuttingDown { .. } => "shutting_down",
+        }
+    }
+
+    /// Hands out its fields by name, for those who write down whatever comes. Durations are in seconds; what is `None` is left
+    /// out.
+    pub fn each(&self, show: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
+        let seconds = |took: Duration| took.as_secs_f64();
+        match *self {
+            Self::CallEnded { target, operation, attempts, took, error } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("attempts", &attempts);
+                show("took", &seconds(took));
+                if let Some(error) = error {
+                    show("error", &error);
+                }
+            }
+            Self::AttemptEnded { target, operation, attempt, took, verdict } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("attempt", &attempt);
+                show("took", &seconds(took));
+                if let Some(verdict) = verdict {
+                    show("verdict", &verdict.name());
+                }
+            }
+            Self::Retrying { target, operation, attempt, wait, reason } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("attempt", &attempt);
+                show("wait", &seconds(wait));
+                show("reason", &reason);
+            }
+            Self::NotRetried { target, operation, attempts, reason } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("attempts", &attempts);
+                show("reason", &reason);
+            }
+            Self::BreakerChanged { breaker, from, to, reason } => {
+                show("breaker", &breaker);
+                show("from", &from);
+                show("to", &to);
+                show("reason", &reason);
+            }
+            Self::BreakerRefused { breaker } => show("breaker", &breaker),
+            Self::DirectoryStale { query } => show("query", &query),
+            Self::PresenceChanged { component, presence } => {
+                show("component", &component);
+                show("presence", &presence);
+            }
+            Self::Served { component, operation, status, took } => {
+                show("component", &component);
+                show("operation", &operation);
+                show("status", &status);
+                show("took", &seconds(took));
+            }
+            Self::ServeRefused { component, operation } => {
+                show("component", &component);
+                show("operation", &operation);
+            }
+            Self::ShuttingDown { component, phase } => {
+                show("component", &component);
+                show("phase", &phase);
+            }
+        }
+    }
+}
