@@ -103,7 +103,7 @@ impl End {
             let mut response = answer.await?;
             response.attempt = attempt;
             match collect {
-                Some(cap_bytes) => read(response, cap_bytes).await,
+                Some(cap_bytes) => read(response, cap_bytes, &self.clock).await,
                 None => Ok(response),
             }
         })
@@ -111,14 +111,14 @@ impl End {
 }
 
 /// Reads the whole answer, and makes an error of a failing status.
-async fn read(mut response: Response, cap_bytes: usize) -> Result<Response> {
+async fn read(mut response: Response, cap_bytes: usize, clock: &SharedClock) -> Result<Response> {
     let body = std::mem::take(&mut response.body).collect(cap_bytes).await;
     if response.status.is_success() {
         response.body = body.map_err(answered)?.into();
         return Ok(response);
     }
     // The status is the failure; a body that is too large or breaks does not hide it.
-    Err(problem::read_failure(response.status, &response.headers, &body.unwrap_or_default()))
+    Err(problem::read_failure(response.status, &response.headers, &body.unwrap_or_default(), clock.wall()))
 }
 
 /// An answer over the cap was sent for and carried out; only the reading was refused.
