@@ -8,7 +8,9 @@ use super::{Doubts, Inner, RequestConfig, Tekton};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
-    policy::{AttemptTimeout, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
+    policy::{
+        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryBudgets, RetryConfig,
+    },
     random::Random,
     telemetry::{Introspect, Observers, RequestMetrics},
     time::SharedClock,
@@ -30,6 +32,8 @@ pub struct Parts {
     pub defaults: RequestConfig,
     /// How calls are tried again.
     pub retry: RetryConfig,
+    /// How long to wait between attempts, if not as [`Self::retry`] says.
+    pub backoff: Option<Backoff>,
     /// What an outcome says about the callee.
     pub classify: Arc<dyn Classify>,
     /// Policies of rooms, run once per attempt, outside of its time limit.
@@ -61,6 +65,7 @@ impl Parts {
             cache: DirectoryConfig::default(),
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
+            backoff: None,
             classify: Arc::new(ByKind),
             attempt_policies: Vec::new(),
             policies: Vec::new(),
@@ -80,13 +85,20 @@ impl Parts {
     /// [`Config`](crate::ErrorKind::Config) if the registry holds metrics of our names already.
     pub fn build(self) -> Result<Tekton> {
         let Self { transport, clock, random, defaults, .. } = self;
-        let mut policies: Vec<Arc<dyn Policy>> = vec![
-            Arc::new(DeadlinePolicy::new(clock.clone())),
-            Arc::new(Retry::new(self.retry, clock.clone(), random.clone())),
-        ];
+        let budgets = RetryBudgets::new(&self.retry, clock.clone());
+        let mut retry = Retry::new(&self.retry, clock.clone(), random.clone())
+            .with_budgets(budgets.clone())
+            .with_classify(self.classify)
+            .with_observers(self.observers.clone());
+        if let Some(backoff) = self.backoff {
+            retry = retry.with_backoff(backoff);
+        }
+        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
         policies.extend(self.attempt_policies);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
+        let mut introspect = self.introspect;
+        introspect.push(Arc::new(budgets.clone()));
         #[cfg(feature = "metrics")]
         let metrics = RequestMetrics::register(&self.registry)?;
         #[cfg(not(feature = "metrics"))]
@@ -98,6 +110,7 @@ impl Parts {
             transport,
             directory: CachedDirectory::new(self.directory, self.cache, clock.clone()),
             doubts: Doubts::new(clock.clone()),
+            budgets,
             defaults,
             clock,
             random,
@@ -105,7 +118,7 @@ impl Parts {
             #[cfg(feature = "metrics")]
             registry: self.registry,
             observers: self.observers,
-            introspect: self.introspect.into(),
+            introspect: introspect.into(),
             extensions: self.extensions,
         })))
     }

@@ -15,6 +15,7 @@ use crate::{
     contract::Entry,
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
+    policy::RetryBudget,
     telemetry::{CallMetrics, names},
     time::{BoxFuture, Deadline},
     transport::{Endpoint, Request, Response},
@@ -34,6 +35,7 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
+    budget: RetryBudget,
     metrics: RwLock<HashMap<Arc<str>, CallMetrics>>,
 }
 
@@ -47,11 +49,16 @@ impl Peer {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
         let to = To::Found(Resolve::new(Arc::clone(&name), query, directory, doubts));
-        Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default() }))
+        Self::new(tekton, name, to)
     }
 
     pub(super) fn at(tekton: Tekton, name: Arc<str>, endpoint: Endpoint) -> Self {
-        Self(Arc::new(Inner { tekton, name, to: To::At(endpoint), metrics: RwLock::default() }))
+        Self::new(tekton, name, To::At(endpoint))
+    }
+
+    fn new(tekton: Tekton, name: Arc<str>, to: To) -> Self {
+        let budget = tekton.0.budgets.of(&name);
+        Self(Arc::new(Inner { tekton, name, to, budget, metrics: RwLock::default() }))
     }
 
     /// What the caller calls it: its name, what it was looked for by, or host and port.
@@ -118,7 +125,7 @@ impl Peer {
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
-        Ok(Underway { count: Count { peer: self, operation, began }, span, work })
+        Ok(Underway { count: Count { peer: self, operation, began, ended: None }, span, work })
     }
 
     fn inherit(&self, request: &mut Request, now: Instant) {
@@ -173,11 +180,12 @@ struct Count<'a> {
     peer: &'a Peer,
     operation: Arc<str>,
     began: Instant,
+    ended: Option<Instant>,
 }
 
 impl Drop for Count<'_> {
     fn drop(&mut self) {
-        let now = self.peer.0.tekton.0.clock.now();
+        let now = self.ended.unwrap_or_else(|| self.peer.0.tekton.0.clock.now());
         self.peer.record(&self.operation, now.saturating_duration_since(self.began));
     }
 }
@@ -185,8 +193,12 @@ impl Drop for Count<'_> {
 impl Underway<'_> {
     /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Response> {
-        let Self { count, span, work } = self;
+        let Self { mut count, span, work } = self;
         let result = if span.is_disabled() { work.await } else { work.instrument(span).await };
+        let peer = &*count.peer.0;
+        let ended = peer.tekton.0.clock.now();
+        count.ended = Some(ended);
+        peer.budget.earn(&result, ended);
         result.map_err(|error| match error.target() {
             Some(_) => error,
             None => error.with_target(count.peer.0.name.to_string()),
