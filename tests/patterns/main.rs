@@ -15,4 +15,5 @@ mod landmarks;
 mod macros;
 mod mcp;
 mod p01_request;
+mod p01_retry;
 mod trace_context;

@@ -37,17 +37,6 @@ fn digits(mut number: u64) -> HeaderValue {
     HeaderValue::from_bytes(&text[start..]).expect("digits are visible ASCII")
 }
 
-/// Sixteen bytes as 32 hexadecimal digits: an idempotency key.
-#[must_use]
-pub fn hex(bytes: [u8; 16]) -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 32];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    HeaderValue::from_bytes(&text).expect("digits are visible ASCII")
-}
-
 /// Reads the remaining time. What is no whole number is no deadline.
 #[must_use]
 pub fn deadline(headers: &HeaderMap) -> Option<Duration> {
@@ -100,12 +89,6 @@ mod tests {
             headers.insert(DEADLINE_MS, HeaderValue::from_static(bad));
             assert_eq!(deadline(&headers), None, "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_key_is_thirty_two_digits() {
-        let bytes = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0xff, 0x10, 0xf0, 1, 2, 3, 4];
-        assert_eq!(hex(bytes), "0123456789abcdef00ff10f001020304");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Sent},
     names::OperationName,
     policy::AttemptLimit,
+    random::Random,
     tekton::Peer,
     time::BoxFuture,
     transport::{Body, CallInfo, Request, Response, Safety},
@@ -224,7 +225,7 @@ impl<'a, T> Call<'a, T> {
         request.headers = self.headers;
         if safety == Safety::Idempotent && !request.method.is_idempotent() {
             let key = request.headers.entry(headers::IDEMPOTENCY_KEY);
-            key.or_insert_with(|| headers::hex(tekton.random().trace_id()));
+            key.or_insert_with(|| drawn_key(tekton.random()));
         }
         request.body = self.body;
         Ok(request)
@@ -234,6 +235,12 @@ impl<'a, T> Call<'a, T> {
         self.wrong.get_or_insert(error);
         self
     }
+}
+
+/// A key of 128 bits. It need not be secret, only another one for each call.
+fn drawn_key(random: &Random) -> HeaderValue {
+    let key = u128::from_be_bytes(random.trace_id());
+    HeaderValue::try_from(format!("{key:032x}")).expect("digits are visible ASCII")
 }
 
 impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for Call<'a, T> {
