@@ -14,7 +14,7 @@ use crate::{
 ///
 /// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
-/// 3. `retry`: attempts, for what was certainly not sent;
+/// 3. `retry`: attempts, for what may be carried out again, within the target's budget;
 /// 4. the policies of rooms that take part in each attempt;
 /// 5. `attempt-timeout`: one attempt, if a limit is set;
 /// 6. the policies that the builder adds, in the order in which they were added;
