@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Backoff, ByKind, Classify, Next, Policy, RetryBudgets, RetryConfig, backoff::Waits, judge};
+use super::{
+    Backoff, ByKind, Classify, Next, Policy, RetryBudgets, RetryConfig, backoff::Waits, classify::judge_in_place,
+};
 use crate::{
     context::Context,
     error::{RemoteError, Result, RetryHint, Sent, Verdict},
@@ -100,11 +102,10 @@ impl Retry {
                 }
             }
             spare.call.attempt += 1;
-            let (outcome, verdict) = judge(&*self.classify.0, next.run(spare.request()).await);
-            if verdict != Verdict::Failure {
-                return counted(outcome, spare.call.attempt);
+            failed = next.run(spare.request()).await;
+            if judge_in_place(&*self.classify.0, &mut failed) != Verdict::Failure {
+                return counted(failed, spare.call.attempt);
             }
-            failed = outcome;
         }
     }
 
@@ -173,7 +174,8 @@ impl Policy for Retry {
         let kept = if self.max_attempts > 1 { Kept::of(&request) } else { Kept::Nothing };
         let first = next.run(request);
         Box::pin(async move {
-            let (outcome, verdict) = judge(&*self.classify.0, first.await);
+            let mut outcome = first.await;
+            let verdict = judge_in_place(&*self.classify.0, &mut outcome);
             match kept {
                 Kept::Nothing => counted(outcome, 1),
                 _ if verdict != Verdict::Failure => counted(outcome, 1),

@@ -15,12 +15,15 @@ use super::{Body, CallInfo, Endpoint, Request};
 pub(crate) struct Spare {
     method: Method,
     endpoint: Option<Endpoint>,
-    path: Cow<'static, str>,
+    /// `None` for [`USUAL`] and the operation's name, which is kept anyhow: most paths are no text to copy then.
+    path: Option<Cow<'static, str>>,
     query: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
     pub(crate) call: CallInfo,
 }
+
+const USUAL: &str = "/api/v1/";
 
 impl Spare {
     /// What another attempt needs, unless the body is a stream, which can be read only once.
@@ -29,7 +32,7 @@ impl Spare {
             body: request.body.try_clone()?.into_bytes().ok()?,
             method: request.method.clone(),
             endpoint: request.endpoint.clone(),
-            path: request.path.clone(),
+            path: (request.path.strip_prefix(USUAL) != Some(&*request.call.operation)).then(|| request.path.clone()),
             query: request.query.clone(),
             headers: request.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             call: request.call.clone(),
@@ -43,7 +46,8 @@ impl Spare {
 
     /// The request of an attempt.
     pub(crate) fn request(&self) -> Request {
-        let mut request = Request::new(self.method.clone(), self.path.clone(), self.call.clone());
+        let path = self.path.clone().unwrap_or_else(|| [USUAL, &self.call.operation].concat().into());
+        let mut request = Request::new(self.method.clone(), path, self.call.clone());
         request.endpoint.clone_from(&self.endpoint);
         request.query.clone_from(&self.query);
         for (name, value) in &self.headers {
@@ -63,6 +67,10 @@ mod tests {
 
     #[test]
     fn another_attempt_is_the_same_request() {
+        for path in ["/a", "/api/v1/op", "/api/v1/", "/api/v1/op2", "/api/v2/op", "/api/v01/op"] {
+            let request = Request::new(Method::PUT, path, CallInfo::new("peer", "op", Safety::Write));
+            assert_eq!(Spare::of(&request).unwrap().request().path, path);
+        }
         let mut request = Request::new(Method::PUT, "/a", CallInfo::new("peer", "op", Safety::Write));
         request.endpoint = Some(Endpoint::parse("http://127.0.0.1:1").unwrap());
         request.query = Some("q=1".to_owned());
