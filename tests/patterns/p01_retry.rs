@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{future::join_all, poll, stream};
+use futures_util::{FutureExt, future::join_all, poll, stream};
 use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use tekton_sdk::{
     Context, Error, ErrorKind, Peer, Result, Tekton, Verdict,
@@ -146,6 +146,8 @@ async fn what_would_fail_again_and_what_this_side_refused_is_not_tried_again() {
     let error = day.read().await.unwrap_err();
     assert_eq!((error.verdict(), error.attempts()), (Some(Verdict::Ignored), 1));
     assert!(day.told.take().is_empty());
+    let left = &day.tekton.introspect()["retry_budgets"]["left"]["engram:8005"];
+    assert_eq!(left, 1000.0, "a call that never went out pays for no retry");
 }
 
 #[tokio::test]
@@ -311,7 +313,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
         day.script.answer(503, "").header(RETRY_AFTER, retry_after(value));
         let call = day.peer.request::<u8>("op").safety(Safety::Read).timeout(Duration::from_secs(30));
         // Without the clock being moved: the failure comes at once.
-        let error = call.await.unwrap_err();
+        let error = call.into_future().now_or_never().expect("there is no wait").unwrap_err();
         let told = error.retry_after().unwrap();
         assert!(told >= Duration::from_secs(30) && told <= Duration::from_secs(3600), "{told:?}");
         assert_eq!((error.remote().unwrap().status(), error.attempts()), (503, 1));
