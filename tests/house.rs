@@ -236,7 +236,10 @@ fn handles_cross_threads() {
     handle::<host::Served>();
     handle::<host::Server>();
     handle::<tekton_sdk::landmarks::Landmarks>();
+    handle::<policy::Backoff>();
     handle::<policy::Pipeline>();
+    handle::<policy::RetryBudget>();
+    handle::<policy::RetryBudgets>();
     handle::<random::Random>();
     handle::<telemetry::CallMetrics>();
     handle::<telemetry::Metrics>();

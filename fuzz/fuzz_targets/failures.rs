@@ -12,7 +12,7 @@ fuzz_target!(|input: (u16, &[u8], &[u8])| {
     if let Ok(value) = HeaderValue::from_bytes(retry_after) {
         headers.insert(header::RETRY_AFTER, value);
     }
-    let error = read_failure(status, &headers, &body.to_vec().into());
+    let error = read_failure(status, &headers, &body.to_vec().into(), std::time::SystemTime::UNIX_EPOCH);
     assert!(error.to_string().len() < 4096);
     assert!(error.remote().is_some_and(|remote| remote.body().len() <= RemoteError::MAX_BODY_BYTES));
 });

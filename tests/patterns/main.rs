@@ -16,4 +16,5 @@ mod macros;
 mod mcp;
 mod observe;
 mod p01_request;
+mod p01_retry;
 mod trace_context;

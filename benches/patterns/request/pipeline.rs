@@ -9,7 +9,7 @@ use tekton_sdk::{
     Result, Tekton,
     contract::Entry,
     directory::MemoryDirectory,
-    policy::{Next, Pipeline, Policy},
+    policy::{Next, Pipeline, Policy, RetryBudgets, RetryConfig},
     time::{BoxFuture, SharedClock},
     transport::{Body, CallInfo, Endpoint, Request, Response, Safety, Transport, TransportCapabilities},
 };
@@ -87,6 +87,35 @@ fn tekton() -> Tekton {
 pub(super) fn run(selection: &Selection) {
     policies(selection);
     whole(selection);
+    budget(selection);
+}
+
+fn budget(selection: &Selection) {
+    let title = "budget: what a call adds to its target's budget of retries";
+    if !selection.takes(title) {
+        return;
+    }
+    let clock = SharedClock::default();
+    let budgets = RetryBudgets::new(&RetryConfig::default(), clock.clone());
+    let (budget, full, now) = (budgets.of("echo"), budgets.of("full"), clock.now());
+    Table::new(title)
+        .case("two readings of a clock", move |operations| {
+            for _ in 0..operations {
+                keep((clock.now(), clock.now()));
+            }
+        })
+        .case("a deposit", move |operations| {
+            for _ in 0..operations {
+                budget.deposit(std::hint::black_box(now));
+            }
+        })
+        .case("a deposit and a withdrawal", move |operations| {
+            for _ in 0..operations {
+                full.deposit(std::hint::black_box(now));
+                keep(full.withdraw(now));
+            }
+        })
+        .run(selection);
 }
 
 fn policies(selection: &Selection) {
@@ -161,5 +190,13 @@ fn whole(selection: &Selection) {
         })
         .case("a call, found by name", call(found))
         .case("a call, at an endpoint", call(fixed))
+        .case(
+            "ONE",
+            call({
+                let directory = MemoryDirectory::fixed([Entry::new("echo-1", "echo", ENDPOINT)]);
+                let builder = Tekton::builder().named("bench").transport(AnswersAtOnce).directory(directory);
+                builder.configure(|config| config.retry.max_attempts = 1).build().unwrap().peer_at(ENDPOINT).unwrap()
+            }),
+        )
         .run(selection);
 }

@@ -9,7 +9,7 @@ use crate::{
     directory::{Directory, HermesDirectory, MemoryDirectory},
     env::{self, Env},
     error::{Error, Result},
-    policy::{ByKind, Classify, Policy},
+    policy::{Backoff, ByKind, Classify, Policy},
     random::Random,
     tekton::{Parts, Tekton},
     telemetry::{Observer, Observers},
@@ -26,6 +26,7 @@ pub struct TektonBuilder {
     transport: Option<Arc<dyn Transport>>,
     directory: Option<Arc<dyn Directory>>,
     policies: Vec<Arc<dyn Policy>>,
+    backoff: Option<Backoff>,
     classify: Arc<dyn Classify>,
     observers: Vec<Arc<dyn Observer>>,
     clock: SharedClock,
@@ -44,6 +45,7 @@ impl Tekton {
             transport: None,
             directory: None,
             policies: Vec::new(),
+            backoff: None,
             classify: Arc::new(ByKind),
             observers: Vec::new(),
             clock: SharedClock::default(),
@@ -145,6 +147,12 @@ impl TektonBuilder {
         self
     }
 
+    /// Waits as this says between the attempts of a call. Default: full jitter, as `retry.base_delay` and `retry.max_delay` say.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -192,6 +200,7 @@ impl TektonBuilder {
         parts.defaults = config.request;
         parts.retry = config.retry;
         parts.policies = self.policies;
+        parts.backoff = self.backoff;
         parts.classify = self.classify;
         parts.observers = Observers::new(self.observers);
         parts.baggage_peers = config.telemetry.baggage_peers;

@@ -86,7 +86,10 @@ impl HermesDirectory {
         }
         let work = async {
             let (status, headers, body) = self.0.fetch(request, MAX_ANSWER_BYTES).await?;
-            if status.is_success() { Ok(body) } else { Err(problem::read_failure(status, &headers, &body)) }
+            if status.is_success() {
+                return Ok(body);
+            }
+            Err(problem::read_failure(status, &headers, &body, self.0.clock.wall()))
         };
         let limit = self.0.timeout;
         let done = self.0.clock.timeout(limit, work).await;

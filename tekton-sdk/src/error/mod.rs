@@ -126,8 +126,12 @@ impl Error {
     /// Keeps what a classification said of it, so that it is judged once.
     #[must_use]
     pub fn with_verdict(mut self, verdict: Verdict) -> Self {
-        self.0.verdict = Some(verdict);
+        self.keep_verdict(verdict);
         self
+    }
+
+    pub(crate) fn keep_verdict(&mut self, verdict: Verdict) {
+        self.0.verdict = Some(verdict);
     }
 
     /// How many attempts were made, the first one included.

@@ -85,23 +85,25 @@ fn of_error(error: &Error) -> Verdict {
 }
 
 /// The verdict on an attempt: asked for once, and kept with the outcome for every later policy that asks.
-pub fn judge(classify: &dyn Classify, outcome: Result<Response>) -> (Result<Response>, Verdict) {
-    let known = match &outcome {
+pub fn judge(classify: &dyn Classify, mut outcome: Result<Response>) -> (Result<Response>, Verdict) {
+    let verdict = judge_in_place(classify, &mut outcome);
+    (outcome, verdict)
+}
+
+/// The same without moving the outcome, which is large.
+pub(super) fn judge_in_place(classify: &dyn Classify, outcome: &mut Result<Response>) -> Verdict {
+    let known = match outcome {
         Ok(response) => response.verdict,
         Err(error) => error.verdict(),
     };
-    if let Some(verdict) = known {
-        return (outcome, verdict);
-    }
-    let verdict = classify.classify(&outcome);
-    let outcome = match outcome {
-        Ok(mut response) => {
-            response.verdict = Some(verdict);
-            Ok(response)
+    known.unwrap_or_else(|| {
+        let verdict = classify.classify(outcome);
+        match outcome {
+            Ok(response) => response.verdict = Some(verdict),
+            Err(error) => error.keep_verdict(verdict),
         }
-        Err(error) => Err(error.with_verdict(verdict)),
-    };
-    (outcome, verdict)
+        verdict
+    })
 }
 
 #[cfg(test)]

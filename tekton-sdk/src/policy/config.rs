@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{env, error::FieldError};
 
-/// How often a call is tried, and how long it waits in between.
+/// How often a call is tried, how long it waits in between, and how many calls of a target may be tried again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,6 +17,8 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_attempts, 4);
 /// assert_eq!(config.base_delay, Duration::from_millis(100));
 /// assert_eq!(config.max_delay, Duration::from_secs(10));
+/// assert_eq!(config.budget_percent, 10);
+/// assert_eq!(config.budget_reserve, 3);
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -30,11 +32,22 @@ pub struct RetryConfig {
     /// The longest wait between two attempts, at least [`Self::base_delay`]. Default: 10 s.
     #[serde(deserialize_with = "env::duration")]
     pub max_delay: Duration,
+    /// How many retries the calls to a target pay for, as a percentage of the calls. Default: 10.
+    pub budget_percent: u32,
+    /// How many retries a target has in ten seconds beside those that its calls pay for. Default: 3, so that a call which is
+    /// the only one has all its attempts.
+    pub budget_reserve: u32,
 }
 
 impl Default for RetryConfig {
     fn default() -> Self {
-        Self { max_attempts: 4, base_delay: Duration::from_millis(100), max_delay: Duration::from_secs(10) }
+        Self {
+            max_attempts: 4,
+            base_delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(10),
+            budget_percent: 10,
+            budget_reserve: 3,
+        }
     }
 }
 
@@ -60,6 +73,20 @@ impl RetryConfig {
         self
     }
 
+    /// Sets [`Self::budget_percent`].
+    #[must_use]
+    pub const fn with_budget_percent(mut self, budget_percent: u32) -> Self {
+        self.budget_percent = budget_percent;
+        self
+    }
+
+    /// Sets [`Self::budget_reserve`].
+    #[must_use]
+    pub const fn with_budget_reserve(mut self, budget_reserve: u32) -> Self {
+        self.budget_reserve = budget_reserve;
+        self
+    }
+
     /// Checks every field against its bounds, and names what is wrong, all of it.
     #[must_use]
     pub fn validate(&self) -> Vec<FieldError> {
@@ -67,6 +94,8 @@ impl RetryConfig {
             env::check("retry.max_attempts", self.max_attempts),
             env::check("retry.base_delay", self.base_delay),
             env::check("retry.max_delay", self.max_delay),
+            env::check("retry.budget_percent", self.budget_percent),
+            env::check("retry.budget_reserve", self.budget_reserve),
         ];
         let mut wrong: Vec<FieldError> = checks.into_iter().flatten().collect();
         if self.max_delay < self.base_delay {

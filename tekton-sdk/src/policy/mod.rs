@@ -1,6 +1,8 @@
 //! Seam: what happens around a call. A [`Policy`] sees a request on its way out and the answer on its way back.
 
 mod attempt;
+mod backoff;
+mod budget;
 mod classify;
 mod config;
 mod deadline;
@@ -17,6 +19,8 @@ use crate::{
 
 pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
+pub use backoff::Backoff;
+pub use budget::{RetryBudget, RetryBudgets};
 pub use classify::{ByKind, Classify, judge};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;

@@ -14,9 +14,9 @@ use crate::{
 ///
 /// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
-/// 3. `retry`: attempts, for what was certainly not sent;
+/// 3. `retry`: attempts, for what may be carried out again, within the target's budget;
 /// 4. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
-/// 5. the policies of rooms that take part in each attempt;
+/// 5. the policies of rooms that take part in each attempt: `breaker`, which refuses while the callee is not well;
 /// 6. `attempt-timeout`: one attempt, if a limit is set;
 /// 7. the policies that the builder adds, in the order in which they were added;
 /// 8. `resolve`: finds the endpoint, the newest that answers first;
@@ -105,7 +105,7 @@ impl End {
             let mut response = answer.await?;
             response.attempt = attempt;
             match collect {
-                Some(cap_bytes) => read(response, cap_bytes).await,
+                Some(cap_bytes) => read(response, cap_bytes, &self.clock).await,
                 None => Ok(response),
             }
         })
@@ -123,14 +123,14 @@ fn record_address(request: &Request) {
 }
 
 /// Reads the whole answer, and makes an error of a failing status.
-async fn read(mut response: Response, cap_bytes: usize) -> Result<Response> {
+async fn read(mut response: Response, cap_bytes: usize, clock: &SharedClock) -> Result<Response> {
     let body = std::mem::take(&mut response.body).collect(cap_bytes).await;
     if response.status.is_success() {
         response.body = body.map_err(answered)?.into();
         return Ok(response);
     }
     // The status is the failure; a body that is too large or breaks does not hide it.
-    Err(problem::read_failure(response.status, &response.headers, &body.unwrap_or_default()))
+    Err(problem::read_failure(response.status, &response.headers, &body.unwrap_or_default(), clock.wall()))
 }
 
 /// An answer over the cap was sent for and carried out; only the reading was refused.

@@ -8,7 +8,9 @@ use super::{Doubts, Inner, RequestConfig, Tekton, attempt::Attempts};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
-    policy::{AttemptTimeout, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryConfig},
+    policy::{
+        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryBudgets, RetryConfig,
+    },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
@@ -30,6 +32,8 @@ pub struct Parts {
     pub defaults: RequestConfig,
     /// How calls are tried again.
     pub retry: RetryConfig,
+    /// How long to wait between attempts, if not as [`Self::retry`] says.
+    pub backoff: Option<Backoff>,
     /// What an outcome says about the callee.
     pub classify: Arc<dyn Classify>,
     /// Policies of rooms, run once per attempt, outside of its time limit.
@@ -63,6 +67,7 @@ impl Parts {
             cache: DirectoryConfig::default(),
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
+            backoff: None,
             classify: Arc::new(ByKind),
             attempt_policies: Vec::new(),
             policies: Vec::new(),
@@ -83,16 +88,22 @@ impl Parts {
     /// [`Config`](crate::ErrorKind::Config) if the registry holds metrics of our names already.
     pub fn build(self) -> Result<Tekton> {
         let Self { transport, clock, random, defaults, .. } = self;
-        let mut policies: Vec<Arc<dyn Policy>> = vec![
-            Arc::new(DeadlinePolicy::new(clock.clone())),
-            Arc::new(Retry::new(self.retry, clock.clone(), random.clone())),
-        ];
+        let budgets = RetryBudgets::new(&self.retry, clock.clone());
+        let mut retry = Retry::new(&self.retry, clock.clone(), random.clone())
+            .with_budgets(budgets.clone())
+            .with_classify(Arc::clone(&self.classify))
+            .with_observers(self.observers.clone());
+        if let Some(backoff) = self.backoff {
+            retry = retry.with_backoff(backoff);
+        }
+        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
         policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
         policies.extend(self.attempt_policies);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
         let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
         let mut introspect = self.introspect;
+        introspect.push(Arc::new(budgets.clone()));
         introspect.push(Arc::new(directory.clone()));
         let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
@@ -108,6 +119,7 @@ impl Parts {
             transport,
             directory,
             doubts: Doubts::new(clock.clone()),
+            budgets,
             defaults,
             clock,
             random,

@@ -14,6 +14,7 @@ use crate::{
     contract::Entry,
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
+    policy::RetryBudget,
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
     transport::{Endpoint, Request, Response},
@@ -33,6 +34,7 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
+    budget: RetryBudget,
     /// Sorted by the operation: a few names are found faster than they are hashed.
     metrics: RwLock<Vec<(Arc<str>, CallMetrics)>>,
     other: OnceLock<CallMetrics>,
@@ -59,7 +61,9 @@ impl Peer {
 
     fn new(tekton: Tekton, name: Arc<str>, to: To) -> Self {
         let gets_baggage = tekton.0.baggage_peers.iter().any(|allowed| **allowed == *name || allowed == "*");
-        Self(Arc::new(Inner { tekton, name, to, metrics: RwLock::default(), other: OnceLock::new(), gets_baggage }))
+        let budget = tekton.0.budgets.of(&name);
+        let metrics = RwLock::default();
+        Self(Arc::new(Inner { tekton, name, to, budget, metrics, other: OnceLock::new(), gets_baggage }))
     }
 
     /// What the caller calls it: its name, what it was looked for by, or host and port.
@@ -123,7 +127,7 @@ impl Peer {
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
-        let watch = Watch { peer: self, metrics, told, began, attempts: 0, failed: None };
+        let watch = Watch { peer: self, metrics, told, began, ended: None, attempts: 0, failed: None };
         Ok(Underway { watch, span, work })
     }
 
@@ -218,6 +222,7 @@ struct Watch<'a> {
     /// The operation, if somebody listens.
     told: Option<Arc<str>>,
     began: Instant,
+    ended: Option<Instant>,
     attempts: u32,
     failed: Option<ErrorKind>,
 }
@@ -225,7 +230,8 @@ struct Watch<'a> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         let tekton = &*self.peer.0.tekton.0;
-        let took = tekton.clock.now().saturating_duration_since(self.began);
+        let ended = self.ended.unwrap_or_else(|| tekton.clock.now());
+        let took = ended.saturating_duration_since(self.began);
         self.metrics.call(took, self.failed);
         if let Some(operation) = &self.told {
             let (target, attempts, error) = (&*self.peer.0.name, self.attempts, self.failed);
@@ -240,7 +246,12 @@ impl Underway<'_> {
         let Self { mut watch, span, work } = self;
         let disabled = span.is_disabled();
         let work = if disabled { work } else { Box::pin(work.instrument(span.clone())) };
-        match work.await {
+        let result = work.await;
+        let peer = &*watch.peer.0;
+        let ended = peer.tekton.0.clock.now();
+        watch.ended = Some(ended);
+        peer.budget.earn(&result, ended);
+        match result {
             Ok(response) => {
                 watch.attempts = response.attempt;
                 if !disabled {
@@ -256,7 +267,7 @@ impl Underway<'_> {
                 }
                 Err(match error.target() {
                     Some(_) => error,
-                    None => error.with_target(watch.peer.0.name.to_string()),
+                    None => error.with_target(peer.name.to_string()),
                 })
             }
         }

@@ -11,6 +11,7 @@ mod memory;
 mod message;
 #[cfg(feature = "http")]
 mod plain;
+mod spare;
 #[cfg(feature = "http")]
 mod tls;
 
@@ -27,6 +28,7 @@ pub use endpoint::Endpoint;
 pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
 pub use message::{CallInfo, Inbound, Request, RequestParts, Response, Safety};
+pub(crate) use spare::Spare;
 
 /// Carries a request to an endpoint and brings the answer back.
 ///

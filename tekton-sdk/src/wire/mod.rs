@@ -6,6 +6,7 @@
 //! | module | speaks |
 //! |---|---|
 //! | [`problem`] | failures: RFC 9457 bodies, and every other dialect when reading |
+//! | [`retry_after`] | `Retry-After` in seconds and in all three forms of a date |
 //! | [`trace`] | W3C Trace Context: `traceparent` and `tracestate` |
 //! | [`baggage`] | W3C Baggage: `baggage` |
 //! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
@@ -21,4 +22,5 @@ pub mod headers;
 pub mod health;
 pub mod hermes;
 pub mod problem;
+pub mod retry_after;
 pub mod trace;

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Sent},
     names::OperationName,
     policy::AttemptLimit,
+    random::Random,
     tekton::Peer,
     time::BoxFuture,
     transport::{Body, CallInfo, Request, Response, Safety},
@@ -162,13 +163,15 @@ impl<'a, T> Call<'a, T> {
         self
     }
 
-    /// Says whether it may be carried out twice. Default: what the method promises.
+    /// Says whether it may be carried out twice, and so whether it is tried again when it may have been sent. Default: what the
+    /// method promises. An [`Idempotent`](Safety::Idempotent) call by a method that promises less, as `POST` does, carries an
+    /// idempotency key: one is drawn here unless [`Call::idempotency_key`] gave one, and every attempt repeats it.
     pub fn safety(mut self, safety: Safety) -> Self {
         self.safety = Some(safety);
         self
     }
 
-    /// Sends this key on every attempt, so that the callee carries the call out once.
+    /// Sends this key on every attempt, so that the callee carries the call out once: a write is then tried again like a read.
     pub fn idempotency_key(mut self, key: &str) -> Self {
         match HeaderValue::from_str(key) {
             Ok(value) if !key.is_empty() && key.len() <= headers::MAX_LABEL_BYTES => {
@@ -220,6 +223,10 @@ impl<'a, T> Call<'a, T> {
         let mut request = Request::new(self.method, self.path, call);
         request.query = self.query;
         request.headers = self.headers;
+        if safety == Safety::Idempotent && !request.method.is_idempotent() {
+            let key = request.headers.entry(headers::IDEMPOTENCY_KEY);
+            key.or_insert_with(|| drawn_key(tekton.random()));
+        }
         request.body = self.body;
         Ok(request)
     }
@@ -228,6 +235,12 @@ impl<'a, T> Call<'a, T> {
         self.wrong.get_or_insert(error);
         self
     }
+}
+
+/// A key of 128 bits. It need not be secret, only another one for each call.
+fn drawn_key(random: &Random) -> HeaderValue {
+    let key = u128::from_be_bytes(random.trace_id());
+    HeaderValue::try_from(format!("{key:032x}")).expect("digits are visible ASCII")
 }
 
 impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for Call<'a, T> {

@@ -267,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_what_a_caller_reads_as_a_failure() {
-        let said = |refusal: Refusal| read_failure(refusal.status(), &HeaderMap::new(), refusal.body());
+        let said = |refusal: Refusal| {
+            read_failure(refusal.status(), &HeaderMap::new(), refusal.body(), std::time::SystemTime::UNIX_EPOCH)
+        };
         assert_eq!(
             said(Refusal::unauthorized()).to_string(),
             "answered 401 Unauthorized: Invalid authentication token"

@@ -1,25 +1,27 @@
 //! What a failure's status, headers and body say, whoever wrote them.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 
 use super::TYPE_PREFIX;
 use crate::{
     error::{Error, ErrorKind, FieldError, RemoteError, Sent},
-    wire::lenient::{self, Object, bounded, take, text},
+    wire::{
+        lenient::{self, Object, bounded, take, text},
+        retry_after::{self, MAX_WAIT},
+    },
 };
 
 const MAX_DETAIL: usize = 500;
 const MAX_NAME: usize = 200;
 const MAX_CODE: usize = 64;
 const MAX_FIELDS: usize = 100;
-const MAX_WAIT: Duration = Duration::from_secs(3600);
 /// A body longer than this is kept as it is, up to the cap of `RemoteError`, and not parsed.
 const MAX_PARSED_BYTES: usize = 1 << 20;
 
@@ -41,22 +43,29 @@ struct Told {
 ///
 /// The kind is [`Unauthorized`](ErrorKind::Unauthorized) for 401, [`NotFound`](ErrorKind::NotFound) for 404,
 /// [`Conflict`](ErrorKind::Conflict) for 409 and 412, [`Timeout`](ErrorKind::Timeout) for 504, because callee and caller
-/// watch the same deadline and either may notice first, else [`Remote`](ErrorKind::Remote). `Retry-After` in seconds
-/// (RFC 9110 §10.2.3), or else the body's `retry_after`, is kept up to an hour. The message holds the status and the
-/// callee's own sentence, never the raw body.
+/// watch the same deadline and either may notice first, else [`Remote`](ErrorKind::Remote). `Retry-After` (see
+/// [`retry_after`]; a date counts from `now`, the wall time), or else the body's `retry_after`, is kept up to an hour. The
+/// message holds the status and the callee's own sentence, never the raw body.
 ///
 /// ```
+/// use std::time::SystemTime;
+///
 /// use http::{HeaderMap, StatusCode};
 /// use tekton_sdk::{ErrorKind, wire::problem::read_failure};
 ///
 /// let body = br#"{"detail":[{"type":"missing","loc":["body","text"],"msg":"Field required","input":{}}]}"#;
-/// let error = read_failure(StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &body.as_slice().into());
+/// let error = read_failure(
+///     StatusCode::UNPROCESSABLE_ENTITY,
+///     &HeaderMap::new(),
+///     &body.as_slice().into(),
+///     SystemTime::UNIX_EPOCH,
+/// );
 /// assert_eq!(error.kind(), ErrorKind::Remote);
 /// assert_eq!(error.to_string(), "answered 422 Unprocessable Entity: 1 argument is wrong");
 /// assert_eq!(error.fields()[0].to_string(), "text: Field required");
 /// ```
 #[must_use]
-pub fn read_failure(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
+pub fn read_failure(status: StatusCode, headers: &HeaderMap, body: &Bytes, now: SystemTime) -> Error {
     let told = Told::read(headers, body);
     let kind = match status {
         StatusCode::UNAUTHORIZED => ErrorKind::Unauthorized,
@@ -74,7 +83,7 @@ pub fn read_failure(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Er
         remote = remote.with_detail(detail);
     }
     let error = Error::new(kind, message).with_sent(Sent::Yes).with_remote(remote).with_fields(told.fields);
-    match retry_after(headers).or(told.retry_after) {
+    match retry_after::read(headers, now).or(told.retry_after) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
     }
@@ -194,14 +203,4 @@ fn lossy(body: &[u8]) -> Option<String> {
 fn media_type_is(headers: &HeaderMap, wanted: &str) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
-}
-
-/// `delay-seconds` of RFC 9110 §10.2.3; a date or anything else is ignored.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let digits = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    // Digits that do not fit are a long wait, and the clamp answers for it.
-    Some(digits.parse().map_or(MAX_WAIT, Duration::from_secs).min(MAX_WAIT))
 }

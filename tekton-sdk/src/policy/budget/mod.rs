@@ -1,0 +1,246 @@
+//! The budgets of retries, one for each target.
+
+mod machine;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use self::machine::{Budget, WINDOW};
+use super::RetryConfig;
+use crate::{
+    error::{Result, Sent, Verdict},
+    telemetry::{Gauge, Introspect, names},
+    time::SharedClock,
+    transport::Response,
+};
+
+/// How many targets have a budget of their own.
+const MAX_TARGETS: usize = 1024;
+/// How many budgets are listed in introspection and at a scrape.
+const MAX_SHOWN: usize = 128;
+
+/// The budgets of one handle, found by the target's name. Clones share them.
+///
+/// A call that went out adds [`RetryConfig::budget_percent`] of a retry to the budget of its target, and a retry takes one out. What was
+/// added can be spent for ten seconds. [`RetryConfig::budget_reserve`] retries are there without any call, and those are back
+/// ten seconds after they were taken: a target that is called once in a while can be tried again, and a target that fails is
+/// sent at most that percentage more, however many clients call it.
+///
+/// 1024 targets have a budget of their own. A new one takes the place of one that nobody holds and that holds nothing; where
+/// there is none, it shares one budget with all others that came too late.
+///
+/// ```
+/// use tekton_sdk::{
+///     policy::{RetryBudgets, RetryConfig},
+///     time::{Clock, ManualClock, SharedClock},
+/// };
+///
+/// let clock = ManualClock::new();
+/// let budgets = RetryBudgets::new(&RetryConfig::default(), SharedClock::new(clock.clone()));
+/// let budget = budgets.of("engram");
+/// for _ in 0..20 {
+///     budget.deposit(clock.now());
+/// }
+/// // Two for the twenty calls, and the reserve of three.
+/// assert_eq!(budgets.of("engram").left(clock.now()), 5.0);
+/// assert!(budget.withdraw(clock.now()));
+/// ```
+#[derive(Clone)]
+pub struct RetryBudgets(Arc<Shared>);
+
+struct Shared {
+    clock: SharedClock,
+    percent: u32,
+    reserve: u32,
+    targets: Mutex<Targets>,
+    overflow: RetryBudget,
+}
+
+struct Targets {
+    known: HashMap<Arc<str>, RetryBudget>,
+    /// When it is worth looking for idle ones again: a look goes through all of them.
+    look_again: Instant,
+}
+
+/// The budget of one target; cheap to clone.
+#[derive(Clone)]
+pub struct RetryBudget(Arc<Budget>);
+
+impl RetryBudgets {
+    /// Budgets as configured.
+    #[must_use]
+    pub fn new(config: &RetryConfig, clock: SharedClock) -> Self {
+        let (percent, reserve, now) = (config.budget_percent, config.budget_reserve, clock.now());
+        let overflow = RetryBudget(Arc::new(Budget::new(now, percent, reserve)));
+        let targets = Mutex::new(Targets { known: HashMap::new(), look_again: now });
+        Self(Arc::new(Shared { clock, percent, reserve, targets, overflow }))
+    }
+
+    /// The budget of this target. Whoever calls it often keeps it.
+    #[must_use]
+    pub fn of(&self, target: &str) -> RetryBudget {
+        let mut targets = self.targets();
+        if let Some(known) = targets.known.get(target) {
+            return known.clone();
+        }
+        let now = self.0.clock.now();
+        if !targets.has_room(now) {
+            return self.0.overflow.clone();
+        }
+        let budget = RetryBudget(Arc::new(Budget::new(now, self.0.percent, self.0.reserve)));
+        targets.known.insert(target.into(), budget.clone());
+        budget
+    }
+
+    /// The budgets with what they hold, by target, and how many are not among them.
+    fn shown(&self) -> (Vec<(Arc<str>, RetryBudget)>, usize) {
+        let targets = self.targets();
+        let mut all: Vec<_> =
+            targets.known.iter().map(|(target, budget)| (Arc::clone(target), budget.clone())).collect();
+        drop(targets);
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let left_out = all.len().saturating_sub(MAX_SHOWN);
+        all.truncate(MAX_SHOWN);
+        (all, left_out)
+    }
+
+    fn targets(&self) -> MutexGuard<'_, Targets> {
+        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Targets {
+    /// Whether a target more has its place, after the idle ones have gone.
+    fn has_room(&mut self, now: Instant) -> bool {
+        if self.known.len() < MAX_TARGETS {
+            return true;
+        }
+        if now < self.look_again {
+            return false;
+        }
+        self.look_again = now + Duration::from_secs(1);
+        // Under the lock nobody can begin to hold one that only the map holds.
+        self.known.retain(|_, budget| Arc::strong_count(&budget.0) > 1 || !budget.0.is_idle(now));
+        self.known.len() < MAX_TARGETS
+    }
+}
+
+impl RetryBudget {
+    /// Adds a call's share. `Peer::send` does it for each call that went out; whoever runs a pipeline of their own does it
+    /// themselves.
+    pub fn deposit(&self, now: Instant) {
+        self.0.deposit(now);
+    }
+
+    /// Adds the share of a call that ended so. What this side refused has put no load on the callee, and pays for none.
+    pub(crate) fn earn(&self, outcome: &Result<Response>, now: Instant) {
+        let went_out = match outcome {
+            Ok(_) => true,
+            Err(error) => match error.verdict() {
+                Some(verdict) => verdict != Verdict::Ignored,
+                None => error.sent() != Sent::No,
+            },
+        };
+        if went_out {
+            self.deposit(now);
+        }
+    }
+
+    /// Takes one retry out; `false` if there is none.
+    #[must_use = "`false` forbids the retry"]
+    pub fn withdraw(&self, now: Instant) -> bool {
+        self.0.withdraw(now)
+    }
+
+    /// How many retries are left, with their fraction.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> f64 {
+        self.0.left(now)
+    }
+}
+
+impl Introspect for RetryBudgets {
+    fn section(&self) -> &'static str {
+        "retry_budgets"
+    }
+
+    fn introspect(&self) -> Value {
+        let now = self.0.clock.now();
+        let (shown, left_out) = self.shown();
+        let left: serde_json::Map<String, Value> =
+            shown.into_iter().map(|(target, budget)| (target.to_string(), budget.left(now).into())).collect();
+        json!({
+            "percent": self.0.percent,
+            "reserve": self.0.reserve,
+            "window_seconds": WINDOW,
+            "left": left,
+            "left_in_overflow": self.0.overflow.left(now),
+            "not_shown": left_out,
+        })
+    }
+
+    fn gauges(&self, emit: &mut dyn FnMut(Gauge<'_>)) {
+        let now = self.0.clock.now();
+        for (target, budget) in self.shown().0 {
+            emit(Gauge { name: names::RETRY_BUDGET_LEFT, key: &target, value: budget.left(now) });
+        }
+    }
+}
+
+impl fmt::Debug for RetryBudgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryBudgets").field("targets", &self.targets().known.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryBudget").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Clock, ManualClock};
+
+    fn budgets() -> (RetryBudgets, ManualClock) {
+        let clock = ManualClock::new();
+        (RetryBudgets::new(&RetryConfig::default(), SharedClock::new(clock.clone())), clock)
+    }
+
+    #[test]
+    fn a_million_targets_take_no_more_room_than_a_thousand() {
+        let (budgets, clock) = budgets();
+        for number in 0..1_000_000 {
+            budgets.of(&format!("target-{number}")).deposit(clock.now());
+        }
+        assert_eq!(budgets.targets().known.len(), MAX_TARGETS);
+        assert!(budgets.0.overflow.left(clock.now()) > 99_000.0, "the rest share one budget");
+        let mut gauges = 0;
+        budgets.gauges(&mut |_| gauges += 1);
+        assert_eq!((gauges, budgets.introspect()["not_shown"].as_u64()), (MAX_SHOWN, Some(896)));
+    }
+
+    #[test]
+    fn only_what_is_idle_and_held_by_nobody_makes_room() {
+        let (budgets, clock) = budgets();
+        let held = budgets.of("held");
+        for number in 1..MAX_TARGETS {
+            budgets.of(&format!("target-{number}")).deposit(clock.now());
+        }
+        assert!(Arc::ptr_eq(&budgets.of("late").0, &budgets.0.overflow.0));
+        clock.advance(Duration::from_secs(10));
+        budgets.of("target-1").deposit(clock.now());
+        assert!(!Arc::ptr_eq(&budgets.of("late").0, &budgets.0.overflow.0));
+        assert!(Arc::ptr_eq(&budgets.of("held").0, &held.0));
+        assert_eq!(budgets.targets().known.len(), 3);
+        assert!((budgets.of("target-1").left(clock.now()) - 3.1).abs() < 1e-9);
+    }
+}
