@@ -15,4 +15,4 @@ mod landmarks;
 mod macros;
 mod mcp;
 mod p01_request;
-mod trace_context;
+mod vectors;
