@@ -30,7 +30,7 @@ fn assert_fails(suite: &str, id: &str, said: &str, change: impl FnOnce(&mut Valu
 
 #[test]
 fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
-    for (suite, passed, skipped) in [("mcp-messages", 40, 216), ("trace-context", 53, 0)] {
+    for (suite, passed, skipped) in [("breaker", 35, 0), ("mcp-messages", 40, 216), ("trace-context", 53, 0)] {
         let report = report(suite, &open(suite));
         assert!(report.failed().is_empty(), "{suite}: {report}");
         assert_eq!((report.passed(), report.skipped().len()), (passed, skipped), "{suite}");
@@ -55,6 +55,13 @@ fn every_rule_stands_on_the_page_with_its_reason_and_no_other_does() {
     assert_eq!(written, rows);
 }
 
+/// Changes what the last step of a scenario, an `expect`, expects.
+fn expect_at_the_end(case: &mut Value, key: &str, wanted: Value) {
+    let last = case["steps"].as_array_mut().unwrap().last_mut().unwrap();
+    assert_eq!(last["op"], "expect");
+    last[key] = wanted;
+}
+
 #[test]
 fn a_case_is_skipped_by_the_rule_it_falls_under() {
     let skipped = |suite: &str, id: &str, change: fn(&mut Value)| {
@@ -75,6 +82,15 @@ fn a_case_is_skipped_by_the_rule_it_falls_under() {
     assert_eq!(skipped("mcp-messages", list, no_tools), "around-tools");
     assert_eq!(skipped("mcp-messages", "tool-name-space@2026-07-28", |_| {}), "schema-says");
     assert_eq!(skipped("mcp-messages", list, |case| case["type"] = json!("Root")), "not-tools");
+    assert_eq!(
+        skipped("breaker", "open-late-results", |case| expect_at_the_end(case, "buffered_calls", json!(7))),
+        "late-result"
+    );
+    let half_open = |case: &mut Value| {
+        case["steps"].as_array_mut().unwrap().insert(4, json!({"op": "half_open"}));
+        expect_at_the_end(case, "state", json!("open"));
+    };
+    assert_eq!(skipped("breaker", "open-late-results", half_open), "late-result");
     assert_eq!(skipped("mcp-messages", list, |case| case["version"] = json!("2025-06-18")), "older-revision");
 }
 
@@ -111,6 +127,68 @@ fn what_a_case_says_and_nobody_understands_fails() {
     assert_fails("trace-context", "flags-00", "`requires` names 5", |case| case["requires"] = json!([5]));
     assert_fails("mcp-messages", "tool-min@2025-11-25", "no revision \"2031\"", |case| case["version"] = json!("2031"));
     assert_fails("mcp-messages", "tool-min@2025-11-25", "no type \"Hammer\"", |case| case["type"] = json!("Hammer"));
+}
+
+#[test]
+fn a_breaker_that_does_something_else_fails() {
+    for (id, key, wanted, said) in [
+        ("threshold-1", "state", json!("closed"), "steps[2]: state: wanted \"closed\", got \"open\""),
+        ("open-late-results", "state", json!("closed"), "steps[6]: state: wanted \"closed\", got \"open\""),
+        ("threshold-1", "failure_rate_pct", json!(10.1), "failure_rate_pct: wanted Some(10.1), got Some(10.0)"),
+        ("threshold-1", "failure_rate_pct", json!(null), "failure_rate_pct: wanted None, got Some(10.0)"),
+        ("slow-rate-opens", "slow_rate_pct", json!(50), "slow_rate_pct: wanted Some(50.0), got Some(60.0)"),
+        ("time-min-calls", "buffered_calls", json!(4), "buffered_calls: wanted 4, got 3"),
+        ("half-open-permits", "not_permitted", json!(2), "not_permitted: wanted 2, got 1"),
+    ] {
+        assert_fails("breaker", id, said, |case| expect_at_the_end(case, key, wanted));
+    }
+    let first = |step: Value| move |case: &mut Value| case["steps"][0] = step;
+    assert_fails(
+        "breaker",
+        "start-closed",
+        "permitted: wanted false",
+        first(json!({"op": "call", "permitted": false})),
+    );
+    assert_fails("breaker", "start-closed", "no permit \"a\" is held", first(json!({"op": "release", "of": "a"})));
+    assert_fails("breaker", "start-closed", "needs an `outcome`", first(json!({"op": "call"})));
+    assert_fails("breaker", "start-closed", "the most is 100000000", first(json!({"op": "call", "repeat": u64::MAX})));
+}
+
+#[test]
+fn what_a_scenario_says_and_nobody_understands_fails() {
+    for (step, said) in [
+        (json!({"op": "explode"}), "unknown variant `explode`"),
+        (json!({"op": "call", "outcome": "meh"}), "unknown variant `meh`"),
+        (json!({"op": "call", "outcome": "ok", "repeat": -1}), "-1"),
+        (json!({"op": "call", "outcome": "ok", "retries": 1}), "unknown field `retries`"),
+        (json!({"op": "reset", "hard": true}), "unknown field `hard`"),
+        (json!({"op": "advance"}), "missing field `ms`"),
+        (json!({"op": "acquire"}), "missing field `as`"),
+        (json!({"op": "expect", "state": "ajar"}), "unknown variant `ajar`"),
+        (json!({"op": "expect", "state": "closed", "mood": 1}), "unknown field `mood`"),
+        (json!({}), "missing field `op`"),
+    ] {
+        assert_fails("breaker", "start-closed", said, |case| case["steps"] = json!([step]));
+    }
+    for (key, value, said) in [
+        ("window", json!("moon"), "unknown variant `moon`"),
+        ("window_size", json!(0), "window_calls: must be from 1"),
+        ("failure_rate_pct", json!(101), "failure_rate: must be above 0 and at most 1"),
+        ("colour", json!("red"), "unknown field `colour`"),
+    ] {
+        assert_fails("breaker", "start-closed", said, |case| case["config"][key] = value);
+    }
+}
+
+#[test]
+fn what_a_breaker_leaves_out_is_taken_from_the_defaults_of_the_file() {
+    for config in [json!({}), json!({"min_calls": 5})] {
+        let report = changed("breaker", "min-calls-reached", |case| case["config"] = config);
+        assert_eq!(report.passed(), 1, "{report}");
+    }
+    let case = json!({"id": "a", "config": {"min_calls": 1}, "steps": []});
+    let report = report("breaker", &json!({"cases": [case]}));
+    assert!(report.to_string().contains("missing field `window`"), "{report}");
 }
 
 #[test]

@@ -8,9 +8,10 @@ use crate::Rule;
 /// What every case may say, whatever its suite.
 const COMMON: [&str; 7] = ["id", "title", "origin", "tags", "note", "comment", "requires"];
 
-/// One case.
+/// One case and the file around it.
 #[derive(Debug)]
 pub(crate) struct Case<'a> {
+    pub(crate) file: &'a Map<String, Value>,
     pub(crate) body: &'a Map<String, Value>,
 }
 

@@ -3,6 +3,7 @@
 //! A suite is one module with one [`Suite`]; [`SUITES`] lists them. Its function reads a case into a struct that refuses
 //! unknown keys, asks the SDK, and says what differed.
 
+mod breaker;
 mod case;
 mod mcp_messages;
 mod report;
@@ -15,7 +16,7 @@ pub use run::run;
 use case::{Case, Miss};
 
 /// The suites that the runner knows.
-pub const SUITES: &[Suite] = &[mcp_messages::SUITE, trace_context::SUITE];
+pub const SUITES: &[Suite] = &[breaker::SUITE, mcp_messages::SUITE, trace_context::SUITE];
 
 /// The one rule that every suite has.
 pub const REQUIRES: Rule = Rule { name: "requires", reason: "the case names a capability that the SDK does not claim" };

@@ -25,7 +25,7 @@ pub fn run(suite: &str, text: &[u8]) -> Result<Report, String> {
     let cases = cases(suite, file)?;
     let mut report = Report::default();
     for (id, body) in cases {
-        match judge(suite, &Case { body }) {
+        match judge(suite, &Case { file, body }) {
             Ok(()) => report.passed += 1,
             Err(Miss::Failed(why)) => report.failed.push((id.to_owned(), why)),
             Err(Miss::Skipped(rule)) => report.skipped.push(Skipped { id: id.to_owned(), rule }),
@@ -90,7 +90,8 @@ mod tests {
         let suite = Suite { name: "panicking", rules: &[], capabilities: &["calm"], check };
         for (id, said) in [("text", "at once"), ("formatted", "5"), ("any", "it did not say why")] {
             let body = serde_json::json!({"id": id, "requires": "calm"});
-            let case = Case { body: body.as_object().unwrap() };
+            let body = body.as_object().unwrap();
+            let case = Case { file: body, body };
             let Err(Miss::Failed(why)) = judge(&suite, &case) else { panic!("{id} did not fail") };
             assert_eq!(why, format!("it panicked: {said}"));
         }
