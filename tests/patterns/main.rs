@@ -17,4 +17,4 @@ mod mcp;
 mod observe;
 mod p01_request;
 mod p01_retry;
-mod trace_context;
+mod vectors;

@@ -1,0 +1,249 @@
+//! The known answers are given, the rules of skipping stand on their page, and the runner finds what is wrong.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use serde_json::{Value, json};
+use tekton_sdk_vectors::{REQUIRES, Report, Rule, SUITES, run};
+
+fn open(suite: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(suite).join("open.json");
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn report(suite: &str, file: &Value) -> Report {
+    run(suite, file.to_string().as_bytes()).unwrap()
+}
+
+/// Runs an open case after `change`, alone.
+fn changed(suite: &str, id: &str, change: impl FnOnce(&mut Value)) -> Report {
+    let file = open(suite);
+    let mut case = file["cases"].as_array().unwrap().iter().find(|case| case["id"] == id).unwrap().clone();
+    change(&mut case);
+    report(suite, &json!({"suite": suite, "version": 1, "defaults": file["defaults"], "cases": [case]}))
+}
+
+fn assert_fails(suite: &str, id: &str, said: &str, change: impl FnOnce(&mut Value)) {
+    let report = changed(suite, id, change);
+    let [(failed, why)] = report.failed() else { panic!("{id} did not fail: {report}") };
+    assert!(failed == id && why.contains(said), "{report}");
+}
+
+#[test]
+fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
+    for (suite, passed, skipped) in [("breaker", 35, 0), ("mcp-messages", 40, 216), ("trace-context", 53, 0)] {
+        let report = report(suite, &open(suite));
+        assert!(report.failed().is_empty(), "{suite}: {report}");
+        assert_eq!((report.passed(), report.skipped().len()), (passed, skipped), "{suite}");
+    }
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors")).unwrap();
+    let with_cases = folders.map(|entry| entry.unwrap().path()).filter(|path| path.join("open.json").is_file());
+    let named: BTreeSet<_> = with_cases.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(named, SUITES.iter().map(|suite| suite.name().to_owned()).collect(), "a folder is a suite");
+}
+
+#[test]
+fn every_rule_stands_on_the_page_with_its_reason_and_no_other_does() {
+    let page = include_str!("../../docs/conformance.md");
+    let row = |suite: &str, rule: &Rule| format!("| {suite} | `{}` | {} |", rule.name(), rule.reason());
+    let mut rows = vec![row("every suite", &REQUIRES)];
+    for suite in SUITES {
+        assert!(page.contains(&format!("| `{}` |", suite.name())), "{} has no row", suite.name());
+        rows.extend(suite.rules().iter().map(|rule| row(suite.name(), rule)));
+    }
+    let (_, table) = page.split_once("| suite | rule | reason |\n|---|---|---|\n").unwrap();
+    let written: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(written, rows);
+}
+
+/// Changes what the last step of a scenario, an `expect`, expects.
+fn expect_at_the_end(case: &mut Value, key: &str, wanted: Value) {
+    let last = case["steps"].as_array_mut().unwrap().last_mut().unwrap();
+    assert_eq!(last["op"], "expect");
+    last[key] = wanted;
+}
+
+#[test]
+fn a_case_is_skipped_by_the_rule_it_falls_under() {
+    let skipped = |suite: &str, id: &str, change: fn(&mut Value)| {
+        let report = changed(suite, id, change);
+        let [skipped] = report.skipped() else { panic!("{id} was judged: {report}") };
+        skipped.rule.name()
+    };
+    let header = |case: &mut Value| case["headers"] = json!([["trace parent", "x"]]);
+    assert_eq!(skipped("trace-context", "flags-00", header), "unsendable");
+    assert_eq!(skipped("trace-context", "flags-00", |case| case["requires"] = json!("time travel")), "requires");
+    let icons = |case: &mut Value| case["instance"]["icons"] = json!([{"mimeType": "image/png"}]);
+    assert_eq!(skipped("mcp-messages", "tool-icons-bad@2025-11-25", icons), "kept-as-it-came");
+    let list = "ListToolsResult/tools-list-with-cursor-and-ttl";
+    let no_tools = |case: &mut Value| {
+        case["instance"]["tools"] = json!(5);
+        case["valid"] = json!(false);
+    };
+    assert_eq!(skipped("mcp-messages", list, no_tools), "around-tools");
+    assert_eq!(skipped("mcp-messages", "tool-name-space@2026-07-28", |_| {}), "schema-says");
+    assert_eq!(skipped("mcp-messages", list, |case| case["type"] = json!("Root")), "not-tools");
+    assert_eq!(
+        skipped("breaker", "open-late-results", |case| expect_at_the_end(case, "buffered_calls", json!(7))),
+        "late-result"
+    );
+    let half_open = |case: &mut Value| {
+        case["steps"].as_array_mut().unwrap().insert(4, json!({"op": "half_open"}));
+        expect_at_the_end(case, "state", json!("open"));
+    };
+    assert_eq!(skipped("breaker", "open-late-results", half_open), "late-result");
+    assert_eq!(skipped("mcp-messages", list, |case| case["version"] = json!("2025-06-18")), "older-revision");
+}
+
+#[test]
+fn a_wrong_answer_fails_and_says_what_differed() {
+    assert_fails("trace-context", "flags-00", "flags: wanted Some(\"01\")", |case| {
+        case["expect"]["flags"] = json!("01")
+    });
+    assert_fails("trace-context", "empty", "continued: wanted true", |case| case["expect"]["continued"] = json!(true));
+    let members = json!([["foo", "1"]]);
+    assert_fails("trace-context", "ts-bad-6", "tracestate: wanted", |case| case["expect"]["tracestate"] = members);
+    assert_fails("trace-context", "ts-dup", "wanted one of", |case| case["expect"]["tracestate_any_of"] = json!([]));
+    assert_fails("mcp-messages", "tool-min@2025-11-25", "the schema was to say false", |case| {
+        case["valid"] = json!(false);
+    });
+    assert_fails("mcp-messages", "tool-min@2025-11-25", "although it is invalid", |case| {
+        case["instance"]["description"] = json!(null);
+        case["valid"] = json!(false);
+    });
+}
+
+#[test]
+fn what_a_case_says_and_nobody_understands_fails() {
+    for key in ["expect", "headers"] {
+        assert_fails("trace-context", "flags-00", &format!("missing field `{key}`"), |case| {
+            case.as_object_mut().unwrap().remove(key);
+        });
+    }
+    assert_fails("trace-context", "flags-00", "unknown field `baggage`", |case| case["expect"]["baggage"] = json!([]));
+    assert_fails("trace-context", "flags-00", "unknown field `when`", |case| case["when"] = json!(5));
+    for headers in [json!("traceparent"), json!([["traceparent"]]), json!([["traceparent", 5]]), json!({"a": {}})] {
+        assert_fails("trace-context", "flags-00", "headers: ", |case| case["headers"] = headers);
+    }
+    assert_fails("trace-context", "flags-00", "`requires` names 5", |case| case["requires"] = json!([5]));
+    assert_fails("mcp-messages", "tool-min@2025-11-25", "no revision \"2031\"", |case| case["version"] = json!("2031"));
+    assert_fails("mcp-messages", "tool-min@2025-11-25", "no type \"Hammer\"", |case| case["type"] = json!("Hammer"));
+}
+
+#[test]
+fn a_breaker_that_does_something_else_fails() {
+    for (id, key, wanted, said) in [
+        ("threshold-1", "state", json!("closed"), "steps[2]: state: wanted \"closed\", got \"open\""),
+        ("open-late-results", "state", json!("closed"), "steps[6]: state: wanted \"closed\", got \"open\""),
+        ("threshold-1", "failure_rate_pct", json!(10.1), "failure_rate_pct: wanted Some(10.1), got Some(10.0)"),
+        ("threshold-1", "failure_rate_pct", json!(null), "failure_rate_pct: wanted None, got Some(10.0)"),
+        ("slow-rate-opens", "slow_rate_pct", json!(50), "slow_rate_pct: wanted Some(50.0), got Some(60.0)"),
+        ("time-min-calls", "buffered_calls", json!(4), "buffered_calls: wanted 4, got 3"),
+        ("half-open-permits", "not_permitted", json!(2), "not_permitted: wanted 2, got 1"),
+    ] {
+        assert_fails("breaker", id, said, |case| expect_at_the_end(case, key, wanted));
+    }
+    let first = |step: Value| move |case: &mut Value| case["steps"][0] = step;
+    assert_fails(
+        "breaker",
+        "start-closed",
+        "permitted: wanted false",
+        first(json!({"op": "call", "permitted": false})),
+    );
+    assert_fails("breaker", "start-closed", "no permit \"a\" is held", first(json!({"op": "release", "of": "a"})));
+    assert_fails("breaker", "start-closed", "needs an `outcome`", first(json!({"op": "call"})));
+    assert_fails("breaker", "start-closed", "the most is 100000000", first(json!({"op": "call", "repeat": u64::MAX})));
+}
+
+#[test]
+fn what_a_scenario_says_and_nobody_understands_fails() {
+    for (step, said) in [
+        (json!({"op": "explode"}), "unknown variant `explode`"),
+        (json!({"op": "call", "outcome": "meh"}), "unknown variant `meh`"),
+        (json!({"op": "call", "outcome": "ok", "repeat": -1}), "-1"),
+        (json!({"op": "call", "outcome": "ok", "retries": 1}), "unknown field `retries`"),
+        (json!({"op": "reset", "hard": true}), "unknown field `hard`"),
+        (json!({"op": "advance"}), "missing field `ms`"),
+        (json!({"op": "acquire"}), "missing field `as`"),
+        (json!({"op": "expect", "state": "ajar"}), "unknown variant `ajar`"),
+        (json!({"op": "expect", "state": "closed", "mood": 1}), "unknown field `mood`"),
+        (json!({}), "missing field `op`"),
+    ] {
+        assert_fails("breaker", "start-closed", said, |case| case["steps"] = json!([step]));
+    }
+    for (key, value, said) in [
+        ("window", json!("moon"), "unknown variant `moon`"),
+        ("window_size", json!(0), "window_calls: must be from 1"),
+        ("failure_rate_pct", json!(101), "failure_rate: must be above 0 and at most 1"),
+        ("colour", json!("red"), "unknown field `colour`"),
+    ] {
+        assert_fails("breaker", "start-closed", said, |case| case["config"][key] = value);
+    }
+}
+
+#[test]
+fn what_a_breaker_leaves_out_is_taken_from_the_defaults_of_the_file() {
+    for config in [json!({}), json!({"min_calls": 5})] {
+        let report = changed("breaker", "min-calls-reached", |case| case["config"] = config);
+        assert_eq!(report.passed(), 1, "{report}");
+    }
+    let case = json!({"id": "a", "config": {"min_calls": 1}, "steps": []});
+    let report = report("breaker", &json!({"cases": [case]}));
+    assert!(report.to_string().contains("missing field `window`"), "{report}");
+}
+
+#[test]
+fn headers_are_taken_as_pairs_and_as_an_object() {
+    let parent = "00-12345678901234567890123456789012-1234567890123456-00";
+    for headers in [
+        json!({"TRACEPARENT": parent, "tracestate": ["foo=1", "bar=2"]}),
+        json!([["tracestate", "foo=1"], ["Traceparent", parent], ["TraceState", "bar=2"]]),
+        json!([["tracestate", ["foo=1", "bar=2"]], ["traceparent", parent]]),
+    ] {
+        let report = changed("trace-context", "flags-00", |case| {
+            case["headers"] = headers;
+            case["expect"]["tracestate"] = json!([["foo", "1"], ["bar", "2"]]);
+        });
+        assert_eq!(report.passed(), 1, "{report}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_suite_is_refused_by_a_sentence() {
+    for (text, said) in [
+        ("", "the file is no JSON"),
+        ("\u{feff}{}", "the file is no JSON"),
+        ("[]", "must be an object"),
+        ("{}", "`cases` must be a list"),
+        (r#"{"cases": {}}"#, "`cases` must be a list"),
+        (r#"{"cases": []}"#, "`cases` is empty"),
+        (r#"{"suite": "breaker", "cases": [{"id": "a"}]}"#, "is of the suite \"breaker\""),
+        (r#"{"version": 2, "cases": [{"id": "a"}]}"#, "has the version 2"),
+        (r#"{"cases": [5]}"#, "`cases[0]` must be an object"),
+        (r#"{"cases": [{}]}"#, "`cases[0].id` must be a text"),
+        (r#"{"cases": [{"id": 1}]}"#, "`cases[0].id` must be a text"),
+        (r#"{"cases": [{"id": "a"}, {"id": ""}]}"#, "`cases[1].id` must be a text"),
+        (r#"{"cases": [{"id": "a"}, {"id": "b"}, {"id": "a"}]}"#, "`cases[2].id` is \"a\""),
+    ] {
+        let refused = run("trace-context", text.as_bytes()).unwrap_err();
+        assert!(refused.contains(said), "{text}: {refused}");
+    }
+    let deep = "[".repeat(1_000_000);
+    assert!(run("trace-context", deep.as_bytes()).unwrap_err().contains("recursion"));
+    assert!(run("trace-context", b"\xff").unwrap_err().contains("no JSON"));
+    let unknown = run("sock-drawer", b"{}").unwrap_err();
+    assert!(SUITES.iter().all(|suite| unknown.contains(suite.name())), "{unknown}");
+}
+
+#[test]
+fn each_failing_case_is_one_line_whatever_is_in_it() {
+    let id = "a\nb \u{202e}\u{1b}[31m ä: {}";
+    let report = changed("trace-context", "flags-00", |case| {
+        case["id"] = json!(id);
+        case["expect"]["flags"] = json!("x\n".repeat(100_000));
+    });
+    let text = report.to_string();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines.len(), lines[1]), (2, "0 passed, 1 failed, 0 skipped"));
+    assert!(lines[0].starts_with("a\\u{a}b \\u{202e}\\u{1b}[31m ä: {}: flags: wanted"), "{}", lines[0]);
+    assert!(lines[0].len() < 2_000 && lines[0].ends_with('…'), "{}", lines[0]);
+}
