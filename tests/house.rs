@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "wire", "env", "telemetry", "context"],
     &["transport", "directory", "policy"],
     &["tekton"],
-    &["request", "landmarks"],
+    &["request", "breaker", "landmarks"],
     &["config"],
     &["host"],
     &["blocking", "service"],

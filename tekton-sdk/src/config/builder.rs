@@ -9,6 +9,7 @@ use crate::{
     directory::{Directory, HermesDirectory, MemoryDirectory},
     env::{self, Env},
     error::{Error, Result},
+    patterns::breaker::{BreakerPolicy, Breakers},
     policy::{Backoff, ByKind, Classify, Policy},
     random::Random,
     tekton::{Parts, Tekton},
@@ -203,6 +204,21 @@ impl TektonBuilder {
         parts.backoff = self.backoff;
         parts.classify = self.classify;
         parts.observers = Observers::new(self.observers);
+        if config.breaker.enabled {
+            let breakers = Breakers::made(
+                config.breaker.config(),
+                config.breaker.max_keys as usize,
+                config.breaker.shadow,
+                clock.clone(),
+                self.random.clone(),
+                parts.observers.clone(),
+            );
+            let (scope, classify) = (config.breaker.scope(), Arc::clone(&parts.classify));
+            let policy = BreakerPolicy::new(breakers.clone(), scope, classify, clock.clone());
+            parts.attempt_policies.push(Arc::new(policy));
+            parts.introspect.push(Arc::new(breakers.clone()));
+            parts.extensions.insert(breakers);
+        }
         parts.baggage_peers = config.telemetry.baggage_peers;
         parts.clock = clock;
         parts.random = self.random;

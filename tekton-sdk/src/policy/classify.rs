@@ -55,9 +55,14 @@ impl Classify for ByKind {
     }
 }
 
-impl Classify<Error> for ByKind {
-    fn classify(&self, error: &Error) -> Verdict {
-        of_error(error)
+/// [`ByKind`] for work that returns a value of one's own: an error is judged by its kind, a value is a success.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ByError;
+
+impl<T> Classify<Result<T>> for ByError {
+    fn classify(&self, outcome: &Result<T>) -> Verdict {
+        outcome.as_ref().err().map_or(Verdict::Success, of_error)
     }
 }
 
@@ -159,13 +164,13 @@ mod tests {
             (ErrorKind::Cancelled, Verdict::Ignored),
             (ErrorKind::Internal, Verdict::Failure),
         ] {
-            let error = Error::new(kind, "it failed");
-            assert_eq!(ByKind.classify(&error), verdict, "{kind:?}");
+            let error = Err::<u8, _>(Error::new(kind, "it failed"));
+            assert_eq!(ByError.classify(&error), verdict, "{kind:?}");
         }
         let late = Error::new(ErrorKind::Timeout, "too late").with_sent(Sent::No);
-        assert_eq!(ByKind.classify(&late), Verdict::Ignored);
+        assert_eq!(ByError.classify(&Err::<u8, _>(late)), Verdict::Ignored);
         let unread = Error::new(ErrorKind::Rejected, "the answer is too large").with_sent(Sent::Yes);
-        assert_eq!(ByKind.classify(&unread), Verdict::Success);
+        assert_eq!(ByError.classify(&Err::<u8, _>(unread)), Verdict::Success);
     }
 
     #[test]

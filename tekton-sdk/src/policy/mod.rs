@@ -21,7 +21,7 @@ pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
 pub use backoff::Backoff;
 pub use budget::{RetryBudget, RetryBudgets};
-pub use classify::{ByKind, Classify, judge};
+pub use classify::{ByError, ByKind, Classify, judge};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
 pub use pipeline::{Next, Pipeline};

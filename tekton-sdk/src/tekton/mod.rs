@@ -178,7 +178,6 @@ impl Tekton {
     }
 
     /// A setting that a room put in when this handle was built.
-    #[cfg(feature = "host")]
     pub(crate) fn setting<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.0.extensions.get::<T>().cloned()
     }

@@ -1,0 +1,120 @@
+//! The breaker as a stage of the pipeline.
+
+use std::{future, sync::Arc, time::Duration};
+
+use super::{Breakers, CircuitBreaker, OwnedPermit};
+use crate::{
+    error::{Error, Result, Verdict},
+    policy::{Classify, Next, Policy, judge},
+    time::{BoxFuture, Deadline, SharedClock},
+    transport::{Request, Response},
+    wire::retry_after,
+};
+
+/// What has a breaker of its own.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Each component.
+    #[default]
+    Component,
+    /// Each operation of each component.
+    Operation,
+}
+
+/// Asks the breaker of the callee before each attempt, and tells it how the attempt went.
+///
+/// A refusal is an error of kind [`Rejected`](crate::ErrorKind::Rejected) whose verdict is
+/// [`Ignored`](Verdict::Ignored), so that neither a breaker nor a retry feeds on it. An attempt that is given up at its
+/// deadline is a failure; one that is given up earlier says nothing.
+#[derive(Clone)]
+pub struct BreakerPolicy {
+    breakers: Breakers,
+    scope: Scope,
+    classify: Arc<dyn Classify>,
+    clock: SharedClock,
+}
+
+impl BreakerPolicy {
+    /// Takes its breakers from this registry, one for each `scope`.
+    #[must_use]
+    pub fn new(breakers: Breakers, scope: Scope, classify: Arc<dyn Classify>, clock: SharedClock) -> Self {
+        Self { breakers, scope, classify, clock }
+    }
+
+    fn breaker(&self, request: &Request) -> CircuitBreaker {
+        match self.scope {
+            Scope::Component => self.breakers.of(&request.call.target),
+            Scope::Operation => self.breakers.of_part(&request.call.target, &request.call.operation),
+        }
+    }
+}
+
+impl Policy for BreakerPolicy {
+    fn name(&self) -> &'static str {
+        "breaker"
+    }
+
+    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let permit = match self.breaker(&request).acquire_owned() {
+            Ok(permit) => permit,
+            Err(refused) => {
+                let error = Error::from(refused).with_verdict(Verdict::Ignored);
+                return Box::pin(future::ready(Err(error)));
+            }
+        };
+        let attempt = Attempt { permit: Some(permit), deadline: request.call.deadline, clock: &self.clock };
+        let work = next.run(request);
+        Box::pin(async move {
+            let (outcome, verdict) = judge(&*self.classify, work.await);
+            attempt.ended(verdict, &outcome, &self.clock);
+            outcome
+        })
+    }
+}
+
+/// An attempt under way: dropped after its deadline, the callee was too slow.
+struct Attempt<'a> {
+    permit: Option<OwnedPermit>,
+    deadline: Option<Deadline>,
+    clock: &'a SharedClock,
+}
+
+impl Attempt<'_> {
+    fn ended(mut self, verdict: Verdict, outcome: &Result<Response>, clock: &SharedClock) {
+        let Some(mut permit) = self.permit.take() else { return };
+        if verdict == Verdict::Failure
+            && let Some(wait) = told(outcome, clock)
+        {
+            permit.set_retry_after(wait);
+        }
+        permit.settle(verdict);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let late = |deadline: &Deadline| deadline.remaining(self.clock.now()).is_zero();
+        match self.permit.take() {
+            Some(permit) if self.deadline.as_ref().is_some_and(late) => permit.failure(),
+            other => drop(other),
+        }
+    }
+}
+
+/// How long the callee asked to be left alone.
+fn told(outcome: &Result<Response>, clock: &SharedClock) -> Option<Duration> {
+    match outcome {
+        Ok(response) => retry_after::read(&response.headers, clock.wall()),
+        Err(error) => error.retry_after(),
+    }
+}
+
+impl std::fmt::Debug for BreakerPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BreakerPolicy")
+            .field("breakers", &self.breakers)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
