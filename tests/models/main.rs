@@ -1,4 +1,4 @@
-//! Model checks: every order in which two threads can meet on the SDK's own atomics, run by loom.
+//! Model checks: every order in which threads can meet on the SDK's own atomics, run by loom.
 //!
 //! A module that is checked names its atomics `super::sync`. In the SDK that is the standard library's; here its source is
 //! included beside a `sync` of loom's. Nothing has to be compiled with `--cfg loom`, which would change tokio too.
@@ -6,9 +6,14 @@
 
 /// What the modules under test find at `super::sync`.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 }
 
+/// The breaker's atomics, as the SDK has them.
+#[path = "../../tekton-sdk/src/patterns/breaker/atomic/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the models need a part of it")]
+mod atomic;
+mod breaker;
 mod counter;
 
 use counter::Counter;

@@ -31,6 +31,7 @@ fn other(setting: &Setting) -> &'static str {
         Kind::Port => "8005",
         Kind::Url => "http://hub:9001",
         Kind::Ip => "::1",
+        Kind::Flag if setting.default == Some("true") => "false",
         Kind::Flag => "true",
         _ => "blue",
     }

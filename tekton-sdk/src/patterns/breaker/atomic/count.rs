@@ -66,8 +66,9 @@ impl CountWindow {
 
     /// Empties the window for another epoch. Called before the epoch is made known, by whoever holds the machine's lock.
     pub(in super::super) fn reset(&self, epoch: u32) {
-        self.counts.store(word(epoch, 0, Counts::default()), Ordering::Release);
-        self.next.store(pack(epoch, 0), Ordering::Release);
+        // Swaps, so that every change of a word reads the one before, and no other order of them can be thought of.
+        self.counts.swap(word(epoch, 0, Counts::default()), Ordering::AcqRel);
+        self.next.swap(pack(epoch, 0), Ordering::AcqRel);
     }
 
     fn claim(&self, epoch: u32) -> Option<usize> {

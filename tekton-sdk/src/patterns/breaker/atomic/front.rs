@@ -189,7 +189,7 @@ impl Front {
     /// whoever holds the machine's lock.
     pub(in super::super) fn enter(&self, mode: Mode, epoch: u32, fresh: bool) {
         if fresh {
-            self.row.store(pack(epoch, 0), Ordering::Release);
+            self.row.swap(pack(epoch, 0), Ordering::AcqRel);
             match &self.window {
                 Window::Count(window) => window.reset(epoch),
                 Window::Time(window) => window.reset(epoch),

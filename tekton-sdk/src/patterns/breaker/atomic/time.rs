@@ -72,7 +72,7 @@ impl TimeWindow {
     /// Empties the window for another epoch. Called before the epoch is made known, by whoever holds the machine's lock.
     pub(in super::super) fn reset(&self, epoch: u32) {
         let origin = number(self.origin.load(Ordering::Acquire)).wrapping_add(self.buckets.len() as u32);
-        self.origin.store(pack(epoch, origin), Ordering::Release);
+        self.origin.swap(pack(epoch, origin), Ordering::AcqRel);
     }
 
     fn tick(&self, epoch: u32, second: u32) -> Option<u32> {
