@@ -1,6 +1,7 @@
 //! Tekton beside its peers. `cargo bench -p tekton-sdk-benches --features peers [-- <words of a title>]`; without the
 //! feature only the SDK and the physical limits run.
 
+mod breaker;
 mod macros;
 mod request;
 mod telemetry;
@@ -9,6 +10,7 @@ use tekton_sdk_benches::Selection;
 
 fn main() {
     let selection = Selection::from_process();
+    breaker::run(&selection);
     macros::run(&selection);
     request::run(&selection);
     telemetry::run(&selection);
