@@ -9,7 +9,7 @@ const BAD: Mark = Mark { failed: true, slow: false };
 const SLOW: Mark = Mark { failed: false, slow: true };
 
 /// Every order with at most so many switches away from a thread that could have gone on.
-fn orders(switches: usize, model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn orders(switches: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(switches);
     builder.check(model);

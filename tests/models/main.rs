@@ -15,6 +15,7 @@ mod sync {
 mod atomic;
 mod breaker;
 mod counter;
+mod decisions;
 
 use counter::Counter;
 use loom::{sync::Arc, thread};

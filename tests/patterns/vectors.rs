@@ -74,6 +74,13 @@ fn a_case_is_skipped_by_the_rule_it_falls_under() {
     assert_eq!(skipped("trace-context", "flags-00", |case| case["requires"] = json!("time travel")), "requires");
     let icons = |case: &mut Value| case["instance"]["icons"] = json!([{"mimeType": "image/png"}]);
     assert_eq!(skipped("mcp-messages", "tool-icons-bad@2025-11-25", icons), "kept-as-it-came");
+    let null = |case: &mut Value| {
+        case["instance"]["description"] = json!(null);
+        case["valid"] = json!(false);
+    };
+    assert_eq!(skipped("mcp-messages", "tool-min@2025-11-25", null), "null-is-absent");
+    let requires = |case: &mut Value| case["instance"]["inputSchema"]["required"] = json!("a");
+    assert_eq!(skipped("mcp-messages", "tool-min@2026-07-28", requires), "no-json-schema");
     let list = "ListToolsResult/tools-list-with-cursor-and-ttl";
     let no_tools = |case: &mut Value| {
         case["instance"]["tools"] = json!(5);
@@ -106,9 +113,9 @@ fn a_wrong_answer_fails_and_says_what_differed() {
     assert_fails("mcp-messages", "tool-min@2025-11-25", "the schema was to say false", |case| {
         case["valid"] = json!(false);
     });
-    assert_fails("mcp-messages", "tool-min@2025-11-25", "although it is invalid", |case| {
-        case["instance"]["description"] = json!(null);
-        case["valid"] = json!(false);
+    assert_fails("mcp-messages", "tool-min@2026-07-28", "it is valid, and not read", |case| {
+        case["instance"]["inputSchema"] = json!({"type": "array"});
+        case["schema_says"] = json!(false);
     });
 }
 

@@ -22,11 +22,23 @@ const AROUND: Rule = Rule {
 };
 const KEPT: Rule = Rule {
     name: "kept-as-it-came",
-    reason: "all that the schema finds wrong lies in `icons` or `execution`, which the SDK passes on unread",
+    reason: "all that the schema finds wrong lies in what the SDK passes on unread: `icons`, `execution`, `outputSchema`, and of `inputSchema` `$schema` and `properties`",
+};
+const NULL: Rule = Rule {
+    name: "null-is-absent",
+    reason: "what the schema finds wrong is a member that may be absent and is null, which many write for absent; it is read so",
+};
+const NO_SCHEMA: Rule = Rule {
+    name: "no-json-schema",
+    reason: "`required` of `inputSchema` is no list of names, so that it is no JSON Schema; the protocol's own schema of 2026-07-28 does not look there",
 };
 
-pub(crate) const SUITE: Suite =
-    Suite { name: "mcp-messages", rules: &[NOT_TOOLS, OLDER, SHOULD, AROUND, KEPT], capabilities: &[], check };
+pub(crate) const SUITE: Suite = Suite {
+    name: "mcp-messages",
+    rules: &[NOT_TOOLS, OLDER, SHOULD, AROUND, KEPT, NULL, NO_SCHEMA],
+    capabilities: &[],
+    check,
+};
 
 /// The schemas of the revisions that the SDK claims.
 static SCHEMAS: LazyLock<[(&str, Value); 2]> = LazyLock::new(|| {
@@ -67,6 +79,9 @@ fn check(case: &Case<'_>) -> Result<(), Miss> {
     }
     let listed = instance.get("tools").and_then(Value::as_array).map(Vec::as_slice);
     let tools = if kind == "Tool" { std::slice::from_ref(&instance) } else { listed.unwrap_or_default() };
+    if valid && tools.iter().any(requires_no_names) {
+        return Err((&NO_SCHEMA).into());
+    }
     if valid {
         return Ok(tools.iter().try_for_each(goes_round)?);
     }
@@ -76,33 +91,56 @@ fn check(case: &Case<'_>) -> Result<(), Miss> {
     if by_schema {
         return Err((&SHOULD).into());
     }
-    let places: Vec<_> = wrong.iter().map(|(path, _)| place(&kind, path)).collect();
-    match places.iter().max() {
+    let places = wrong.iter().map(|(path, _)| place(&kind, path, &instance));
+    match places.max() {
         Some(Place::Kept) => Err((&KEPT).into()),
+        Some(Place::Null) => Err((&NULL).into()),
         Some(Place::Around) => Err((&AROUND).into()),
         _ => Err(format!("it is read, although it is invalid: {wrong:?}").into()),
     }
 }
 
 /// Where in a message something is wrong; the last is the worst to have missed.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Kept,
+    Null,
     Around,
     Tool,
 }
 
-fn place(kind: &str, path: &str) -> Place {
+fn place(kind: &str, path: &str, instance: &Value) -> Place {
     let mut steps = path.split('/').skip(1);
     if kind == "ListToolsResult" && (steps.next() != Some("tools") || steps.next().is_none()) {
         return Place::Around;
     }
-    if matches!(steps.next(), Some("icons" | "execution")) { Place::Kept } else { Place::Tool }
+    let found = instance.pointer(path);
+    match (steps.next(), steps.next()) {
+        (Some("icons" | "execution"), _)
+        | (Some("outputSchema"), Some(_))
+        | (Some("inputSchema"), Some("$schema" | "properties")) => Place::Kept,
+        (Some("outputSchema"), None) if found.is_some_and(Value::is_object) => Place::Kept,
+        (Some("title" | "description" | "outputSchema" | "annotations"), _) if found.is_some_and(Value::is_null) => {
+            Place::Null
+        }
+        _ => Place::Tool,
+    }
+}
+
+/// Whether the arguments' schema is none, whatever the protocol's own schema says to it.
+fn requires_no_names(tool: &Value) -> bool {
+    let required = tool.get("inputSchema").and_then(|schema| schema.get("required"));
+    let is_list = |required: &Value| required.as_array().is_some_and(|names| names.iter().all(Value::is_string));
+    required.is_some_and(|required| !is_list(required))
 }
 
 fn goes_round(tool: &Value) -> Result<(), String> {
     let read = Tool::deserialize(tool).map_err(|error| format!("it is valid, and not read: {error}"))?;
-    let written = serde_json::to_value(read).map_err(|error| format!("it is read, and not written: {error}"))?;
+    let mut written = serde_json::to_value(read).map_err(|error| format!("it is read, and not written: {error}"))?;
+    // An empty `_meta` says as much as none.
+    if tool.get("_meta").is_some_and(|meta| *meta == Value::Object(serde_json::Map::new())) {
+        written["_meta"] = tool["_meta"].clone();
+    }
     if written == *tool { Ok(()) } else { Err(format!("wanted {tool}, wrote {written}")) }
 }
 
@@ -112,4 +150,40 @@ fn wrong(schema: &Value, kind: &str, instance: &Value) -> Result<Vec<(String, St
     schema["$ref"] = format!("#/$defs/{kind}").into();
     let validator = jsonschema::validator_for(&schema).map_err(|error| format!("the schema of {kind}: {error}"))?;
     Ok(validator.iter_errors(instance).map(|error| (error.instance_path().to_string(), error.to_string())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_sdk_must_refuse_is_told_from_what_it_passes_on() {
+        let tool = json!({"title": null, "description": 5, "outputSchema": {}, "annotations": {"title": null}});
+        let list = json!({"tools": [tool], "nextCursor": 5});
+        for (path, wanted) in [
+            ("", Place::Tool),
+            ("/name", Place::Tool),
+            ("/description", Place::Tool),
+            ("/inputSchema", Place::Tool),
+            ("/inputSchema/type", Place::Tool),
+            ("/inputSchema/required/0", Place::Tool),
+            ("/_meta", Place::Tool),
+            ("/title", Place::Null),
+            ("/annotations/title", Place::Null),
+            ("/outputSchema", Place::Kept),
+            ("/outputSchema/type", Place::Kept),
+            ("/inputSchema/$schema", Place::Kept),
+            ("/inputSchema/properties/a", Place::Kept),
+            ("/icons/0", Place::Kept),
+            ("/execution/taskSupport", Place::Kept),
+        ] {
+            assert_eq!(place("Tool", path, &tool), wanted, "{path}");
+            assert_eq!(place("ListToolsResult", &format!("/tools/0{path}"), &list), wanted, "{path}");
+        }
+        for path in ["", "/tools", "/nextCursor"] {
+            assert_eq!(place("ListToolsResult", path, &list), Place::Around, "{path}");
+        }
+    }
 }
