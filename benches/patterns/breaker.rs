@@ -35,11 +35,19 @@ fn calls(breaker: &CircuitBreaker) -> impl Fn(u64) + Sync + '_ {
     }
 }
 
-/// A window that holds a failure: every success is written.
+/// A breaker with a window that is never clean: every 64th call fails, and none of that is enough to open it.
 fn stirred() -> CircuitBreaker {
-    let breaker = breaker(BreakerConfig::default().with_window_calls(32_767).with_failure_rate(Some(1.0)));
-    breaker.acquire().expect("it is closed").failure();
-    breaker
+    breaker(BreakerConfig::default().with_failure_threshold(None).with_failure_rate(Some(1.0)))
+}
+
+/// Calls of which every 64th fails.
+fn mixed_calls(breaker: &CircuitBreaker) -> impl Fn(u64) + Sync + '_ {
+    move |operations| {
+        for n in 0..operations {
+            let permit = breaker.acquire().expect("it stays closed");
+            if n % 64 == 0 { permit.failure() } else { permit.success() }
+        }
+    }
 }
 
 #[cfg(feature = "peers")]
@@ -79,7 +87,7 @@ fn one_thread(selection: &Selection) {
     }
     table
         .case("tekton, window of 100 calls", calls(&exact))
-        .case("tekton, the same with a failure in the window", calls(&stirred))
+        .case("tekton, the same with failures in the window", mixed_calls(&stirred))
         .case("tekton, window of 10 s", calls(&seconds))
         .case("tekton, with a slow-call rule", calls(&timed))
         .case("tekton, found by key among 100", |operations| {
@@ -157,7 +165,7 @@ fn two_threads(selection: &Selection) {
     }
     table
         .case("tekton, window of 100 calls", twice(calls(&exact)))
-        .case("tekton, the same with a failure in the window", twice(calls(&stirred)))
+        .case("tekton, the same with failures in the window", twice(mixed_calls(&stirred)))
         .case(
             "limit: a shared fetch_add",
             twice(|operations| {

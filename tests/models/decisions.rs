@@ -77,3 +77,12 @@ fn one_failure_among_successes_never_looks_like_more() {
         assert_eq!(both(&front, |front| front.record(1, 0, BAD), twice), [None, None]);
     });
 }
+
+#[test]
+fn a_call_that_ends_late_does_not_hide_a_younger_failure() {
+    orders(3, || {
+        let window = Arc::new(TimeWindow::new(1, 1));
+        both(&window, |window| window.record(1, 5, BAD), |window| window.record(1, 6, BAD));
+        assert_eq!(window.record(1, 6, OK), Some(Counts { calls: 2, failed: 1, slow: 0 }));
+    });
+}

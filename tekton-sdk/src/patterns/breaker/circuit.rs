@@ -26,7 +26,7 @@ use crate::{
 /// How many of its last changes a breaker remembers.
 const REMEMBERED: usize = 32;
 /// No limit, no moment.
-const NONE: u64 = u64::MAX;
+pub(super) const NONE: u64 = u64::MAX;
 /// Set in [`Inner::probed`] where an open breaker was opened by its probes, and shows them.
 const SHOWS_PROBES: u64 = 1 << 63;
 
@@ -115,8 +115,10 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// [`Refused`] where the breaker is open, or half-open with all its probes under way.
-    #[inline]
+    #[inline(always)]
     pub fn acquire(&self) -> Result<Permit<'_>, Refused> {
+        // Always inlined: a permit that comes back through memory is copied in other widths than it was written in, and the
+        // processor then waits longer than all the rest takes.
         let (mode, epoch, began) = self.0.admit()?;
         Ok(Permit(Ticket::new(&*self.0, mode, epoch, began)))
     }
@@ -125,7 +127,7 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// As [`CircuitBreaker::acquire`].
-    #[inline]
+    #[inline(always)]
     pub fn acquire_owned(&self) -> Result<OwnedPermit, Refused> {
         let (mode, epoch, began) = self.0.admit()?;
         Ok(OwnedPermit(Ticket::new(Arc::clone(&self.0), mode, epoch, began)))
@@ -274,14 +276,14 @@ impl Inner {
         self.front.is_settled(epoch)
     }
 
-    #[inline]
-    fn admit(&self) -> Result<(Mode, u32, Option<Instant>), Refused> {
+    #[inline(always)]
+    fn admit(&self) -> Result<(Mode, u32, u64), Refused> {
         let (mut mode, mut epoch) = self.front.state();
         if mode != Mode::Closed {
             (mode, epoch) = self.admit_otherwise(mode, epoch)?;
         }
         let timed = self.slow_nanos.load(Ordering::Relaxed) != NONE;
-        Ok((mode, epoch, timed.then(|| self.clock.now())))
+        Ok((mode, epoch, if timed { self.nanos(self.clock.now()) } else { NONE }))
     }
 
     /// The ways that are not closed: let through, refused, or a probe.
@@ -319,23 +321,20 @@ impl Inner {
         }
     }
 
-    pub(super) fn record(
-        &self,
-        mode: Mode,
-        epoch: u32,
-        failed: bool,
-        took: Option<Duration>,
-        began: Option<Instant>,
-        told: Option<Duration>,
-    ) {
+    pub(super) fn record(&self, mode: Mode, epoch: u32, failed: bool, took: u64, began: u64, told: u64) {
         if matches!(mode, Mode::Disabled | Mode::ForcedOpen | Mode::Open) {
             return;
         }
         let slow_nanos = self.slow_nanos.load(Ordering::Relaxed);
-        let asks_time = (slow_nanos != NONE && took.is_none() && began.is_some()) || self.front.counts_seconds();
-        let now = asks_time.then(|| self.clock.now());
-        let took = took.or_else(|| Some(now?.saturating_duration_since(began?)));
-        let slow = took.is_some_and(|took| took.as_nanos() > u128::from(slow_nanos));
+        let asks_time = (slow_nanos != NONE && took == NONE && began != NONE) || self.front.counts_seconds();
+        let now = if asks_time { self.nanos(self.clock.now()) } else { NONE };
+        let took = match (took, now, began) {
+            (NONE, NONE, _) | (NONE, _, NONE) => 0,
+            (NONE, now, began) => now.saturating_sub(began),
+            (took, ..) => took,
+        };
+        let slow = took > slow_nanos;
+        let told = (told != NONE).then(|| Duration::from_nanos(told));
         if mode == Mode::HalfOpen {
             self.drive(Input::Probed { epoch, failed, slow, told });
             return;
@@ -343,7 +342,7 @@ impl Inner {
         if !failed && !slow && mode == Mode::Closed && self.front.is_settled(epoch) {
             return;
         }
-        let second = now.map_or(0, |now| self.second(now));
+        let second = if now == NONE { 0 } else { second(now) };
         if let Some(rule) = self.front.record(epoch, second, Mark { failed, slow }) {
             self.drive(Input::Trip { epoch, rule, told });
         }
@@ -397,7 +396,6 @@ impl Inner {
 
     /// Takes over what is read without the lock.
     fn adopt(&self, config: &BreakerConfig) {
-        let nanos = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(NONE - 1);
         self.slow_nanos.store(config.slow_call.map_or(NONE, nanos), Ordering::Relaxed);
         self.probes_needed.store(config.probes_needed(), Ordering::Relaxed);
         self.front.set_rules(config.rules());
@@ -412,7 +410,7 @@ impl Inner {
             let part = |shift: u32| (probed >> shift) & 0xFFFF;
             (Counts { calls: part(32), failed: part(16), slow: part(0) }, self.probes_needed.load(Ordering::Relaxed))
         } else {
-            (self.front.shown(self.second(now)), self.front.rules().min_calls)
+            (self.front.shown(second(self.nanos(now))), self.front.rules().min_calls)
         };
         let until = self.until.load(Ordering::Acquire);
         let left = || Duration::from_nanos(until.saturating_sub(self.nanos(now)));
@@ -430,17 +428,26 @@ impl Inner {
         }
     }
 
-    fn second(&self, at: Instant) -> u32 {
-        u32::try_from(at.saturating_duration_since(self.base).as_secs()).unwrap_or(u32::MAX)
-    }
-
+    #[inline]
     fn nanos(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(NONE)
+        nanos(at.saturating_duration_since(self.base))
     }
 
     fn lock(&self) -> MutexGuard<'_, Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A time in nanoseconds, less than [`NONE`]: 584 years are as long as any.
+#[inline]
+pub(super) fn nanos(time: Duration) -> u64 {
+    // In 64 bits: the 128 of `as_nanos` are slow.
+    let whole = time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
+    whole.min(NONE - 1)
+}
+
+fn second(nanos: u64) -> u32 {
+    u32::try_from(nanos / 1_000_000_000).unwrap_or(u32::MAX)
 }
 
 /// A share of the calls, once there are enough of them.

@@ -1,41 +1,42 @@
 //! The right to make one call, and the duty to say how it went.
 
-use std::{
-    fmt,
-    ops::Deref,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
-use super::{atomic::Mode, circuit::Inner};
+use super::{
+    atomic::Mode,
+    circuit::{Inner, NONE, nanos},
+};
 use crate::error::Verdict;
 
 /// What both permits are: of which epoch, and when it began if calls are timed.
+///
+/// Times are nanoseconds since the breaker's making, [`NONE`] for none: an `Option<Instant>` is copied with its padding byte
+/// by byte, which costs more than all the rest of a call.
 pub(super) struct Ticket<R: Deref<Target = Inner>> {
     breaker: R,
     mode: Mode,
     epoch: u32,
     settled: bool,
-    began: Option<Instant>,
-    told: Option<Duration>,
+    began: u64,
+    told: u64,
 }
 
 impl<R: Deref<Target = Inner>> Ticket<R> {
     #[inline]
-    pub(super) const fn new(breaker: R, mode: Mode, epoch: u32, began: Option<Instant>) -> Self {
-        Self { breaker, mode, epoch, settled: false, began, told: None }
+    pub(super) const fn new(breaker: R, mode: Mode, epoch: u32, began: u64) -> Self {
+        Self { breaker, mode, epoch, settled: false, began, told: NONE }
     }
 
     #[inline]
-    fn settle(&mut self, verdict: Verdict, took: Option<Duration>) {
+    fn settle(&mut self, verdict: Verdict, took: u64) {
         self.settled = true;
-        let calm = verdict == Verdict::Success && took.is_none() && self.began.is_none() && self.mode == Mode::Closed;
+        let calm = verdict == Verdict::Success && took == NONE && self.began == NONE && self.mode == Mode::Closed;
         if !(calm && self.breaker.is_settled(self.epoch)) {
             self.count(verdict, took);
         }
     }
 
-    fn count(&mut self, verdict: Verdict, took: Option<Duration>) {
+    fn count(&mut self, verdict: Verdict, took: u64) {
         if verdict == Verdict::Ignored {
             return self.breaker.give_back(self.mode, self.epoch);
         }
@@ -49,7 +50,7 @@ impl<R: Deref<Target = Inner>> Drop for Ticket<R> {
     fn drop(&mut self) {
         if !self.settled {
             // A panic that unwinds through the call is a failure; otherwise the call was given up, which says nothing.
-            self.count(if std::thread::panicking() { Verdict::Failure } else { Verdict::Ignored }, None);
+            self.count(if std::thread::panicking() { Verdict::Failure } else { Verdict::Ignored }, NONE);
         }
     }
 }
@@ -64,33 +65,33 @@ macro_rules! permit {
             /// The call went well.
             #[inline]
             pub fn success(mut self) {
-                self.0.settle(Verdict::Success, None);
+                self.0.settle(Verdict::Success, NONE);
             }
 
             /// The call failed.
             pub fn failure(mut self) {
-                self.0.settle(Verdict::Failure, None);
+                self.0.settle(Verdict::Failure, NONE);
             }
 
             /// The call says nothing about the callee; a probe's permit comes back for another.
             pub fn ignored(mut self) {
-                self.0.settle(Verdict::Ignored, None);
+                self.0.settle(Verdict::Ignored, NONE);
             }
 
             /// What the call was, by the verdict of a classification.
             #[inline]
             pub fn settle(mut self, verdict: Verdict) {
-                self.0.settle(verdict, None);
+                self.0.settle(verdict, NONE);
             }
 
             /// What the call was, and how long it took by the caller's own measure.
             pub fn record(mut self, verdict: Verdict, took: Duration) {
-                self.0.settle(verdict, Some(took));
+                self.0.settle(verdict, nanos(took));
             }
 
             /// Says how long the callee asked to be left alone: if this call opens the breaker, it waits at least so long.
             pub fn set_retry_after(&mut self, wait: Duration) {
-                self.0.told = Some(wait);
+                self.0.told = nanos(wait);
             }
         }
 

@@ -24,6 +24,7 @@ impl StateCell {
     }
 
     /// The mode and the epoch. What was written before [`StateCell::set`] is seen after this.
+    #[inline]
     pub(in super::super) fn get(&self) -> (Mode, u32) {
         let word = self.0.load(Ordering::Acquire);
         let mode = match super::number(word) {

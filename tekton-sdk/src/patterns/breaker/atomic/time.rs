@@ -54,7 +54,7 @@ impl TimeWindow {
             count(&bucket.slow, tick);
         }
         if mark.failed || mark.slow {
-            self.last_bad.store(tick, Ordering::Release);
+            raise(&self.last_bad, tick);
         }
         count(&bucket.calls, tick);
         if self.holds(tick, self.last_bad.load(Ordering::Acquire)) {
@@ -100,6 +100,17 @@ impl TimeWindow {
         sum.failed = sum.failed.min(sum.calls);
         sum.slow = sum.slow.min(sum.calls);
         sum
+    }
+}
+
+/// Moves the word on to this tick, never back: a thread that was held up must not hide what is younger than its call.
+fn raise(word: &AtomicU32, tick: u32) {
+    let mut seen = word.load(Ordering::Acquire);
+    while seen != tick && tick.wrapping_sub(seen) <= u32::MAX / 2 {
+        match word.compare_exchange_weak(seen, tick, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return,
+            Err(changed) => seen = changed,
+        }
     }
 }
 
