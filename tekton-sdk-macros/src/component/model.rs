@@ -2,7 +2,10 @@
 
 use proc_macro2::Span;
 use quote::quote;
-use syn::{Data, Error, Expr, Generics, Ident, LitStr, Path, Token, Visibility, ext::IdentExt, parse::ParseStream};
+use syn::{
+    Data, Error, Expr, Generics, Ident, LitStr, Path, Token, Visibility, ext::IdentExt, parse::ParseStream,
+    spanned::Spanned,
+};
 
 use super::parse::Parsed;
 use crate::support::{
@@ -54,13 +57,15 @@ const KNOWN: &[&str] = &[
 const NAME: &[char] = &['-', '_', '.'];
 const CAPABILITY: &[char] = &['-', '_', '.', ':', '/'];
 
-pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Component {
+/// The component, unless it is so wrong that nothing can be made of it.
+pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Option<Component> {
     let Parsed { input, arguments } = parsed;
     if !matches!(input.data, Data::Struct(_) | Data::Enum(_)) {
         problems.at(&input.ident, "a component is a struct; make this one");
     }
     if let Some(lifetime) = input.generics.lifetimes().next() {
         problems.at(lifetime, "a component owns what it holds; leave the lifetime out");
+        return None;
     }
     let mut component = Component {
         sdk: support::sdk(),
@@ -81,7 +86,7 @@ pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Component {
         let result = component.set(&argument, problems);
         problems.take(result);
     }
-    component
+    Some(component)
 }
 
 impl Component {
@@ -169,7 +174,7 @@ impl Component {
         }
         let service = |mut path: Path| {
             if path.is_ident(&self.ident) {
-                return Service::Own(self.ident.span());
+                return Service::Own(path.span());
             }
             if let Some(last) = path.segments.last_mut() {
                 last.ident = Ident::new(&format!("{}Service", last.ident.unraw()), last.ident.span());
@@ -208,7 +213,7 @@ mod tests {
         let mut problems = Problems::default();
         let source = format!("/// Shortens texts.\n#[component({arguments})]\npub struct TextSummarizer;");
         let parsed = parse::parse(source.parse().unwrap(), &mut problems).unwrap();
-        let component = model(parsed, &mut problems);
+        let component = model(parsed, &mut problems).unwrap();
         (component, problems.messages())
     }
 

@@ -8,8 +8,9 @@ use super::{Data, Fields};
 use crate::{
     contract::{Operation, OperationKind},
     error::Result,
-    patterns::request::Call,
+    patterns::request::{Call, Reply},
     tekton::Peer,
+    time::BoxFuture,
     transport::Safety,
 };
 
@@ -46,13 +47,24 @@ impl<C: ?Sized> fmt::Debug for PeerOf<C> {
 ///
 /// # Errors
 /// Those of a call, and what the operation refuses.
-pub async fn call<T: Data>(peer: &Peer, operation: &'static Operation, fields: Fields) -> Result<T> {
+///
+/// # Cancel safety
+/// Dropping the future gives up the call.
+pub fn call<'a, T: Data>(peer: &'a Peer, operation: &'static Operation, fields: Fields) -> BoxFuture<'a, Result<T>> {
+    // Whatever does not depend on `T` is compiled once, in the SDK.
+    let call = put_together(peer, operation, fields);
+    Box::pin(async move {
+        let response = call?.collect().await?;
+        Reply::read(response).map(Reply::into_inner).map_err(|error| error.with_target(peer.name().to_owned()))
+    })
+}
+
+fn put_together<'a>(peer: &'a Peer, operation: &'static Operation, fields: Fields) -> Result<Call<'a, ()>> {
     let safety = match operation.kind {
         OperationKind::Read => Safety::Read,
         OperationKind::Write if operation.idempotent => Safety::Idempotent,
         OperationKind::Write => Safety::Write,
     };
-    let call: Call<'_, T> = peer.request(operation.name);
     let body = fields.finish().map_err(|error| error.with_target(peer.name().to_owned()))?;
-    Ok(call.body(HeaderValue::from_static("application/json"), body).safety(safety).await?.into_inner())
+    Ok(peer.request(operation.name).body(HeaderValue::from_static("application/json"), body).safety(safety))
 }

@@ -9,9 +9,9 @@ mod serve;
 mod table;
 
 pub use call::{PeerOf, call};
-pub use data::Data;
+pub use data::{Checked, Crosses, Data};
 pub use fields::Fields;
-pub use outcome::{Answer, Outcome};
+pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
 pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
 pub use table::{Lists, Named, Own, Table, assert_distinct, find, optional, required, returns};

@@ -6,7 +6,7 @@ use syn::{Attribute, Generics};
 
 use super::{
     super::model::{Operation, Service, Subject},
-    answer, boxed, fields, found, inputs, names, tag, title, value,
+    answering, boxed, fields, found, names, tag, title,
 };
 use crate::support::{self, shell::Shell};
 
@@ -39,14 +39,16 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     );
     let generics = &service.generics;
     let declared = service.operations.iter().map(|operation| {
-        let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation));
+        let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &quote!()));
         quote!(#(#cfgs)* #docs #method;)
     });
     let inherent = service.operations.iter().map(|operation| method(service, operation));
     let delegated = service.operations.iter().map(|operation| {
         let (cfgs, method, ident, names) =
-            (&operation.cfgs, boxed(service, operation), &operation.ident, names(operation));
-        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(<#client>::#ident(self #names)) })
+            (&operation.cfgs, boxed(service, operation, &quote!()), &operation.ident, names(operation));
+        let begin = support::placed(&operation.output, quote!(<));
+        let end = support::placed(&operation.output, quote!(>::#ident(self #names)));
+        quote!(#(#cfgs)* #method { #begin #client #end })
     });
     quote! {
         #shell
@@ -70,17 +72,11 @@ pub(super) fn expand(service: &Service) -> TokenStream {
 }
 
 fn method(service: &Service, operation: &Operation) -> TokenStream {
-    let sdk = &service.sdk;
-    let Operation { cfgs, ident, visibility, .. } = operation;
-    let (docs, inputs, answer) = (docs_of(operation), inputs(operation, &quote!('_)), answer(service, operation));
-    let (found, fields, value) = (found(service, operation), fields(service, operation), value(service, operation));
-    quote! {
-        #(#cfgs)*
-        #docs
-        #visibility async fn #ident(&self #inputs) -> #answer {
-            #sdk::private::call::<#value>(self.0.peer(), #found, #fields).await
-        }
-    }
+    let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &operation.visibility));
+    let (found, fields) = (found(service, operation), fields(service, operation));
+    let given = quote!(self.0.peer(), #found, #fields);
+    let call = answering(service, operation, quote!(private::call), quote!(), given);
+    quote!(#(#cfgs)* #docs #method { #call })
 }
 
 /// The operation's own docs, and what is true of every call.

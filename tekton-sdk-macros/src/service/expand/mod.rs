@@ -7,7 +7,7 @@ mod table;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, Type};
 
 use super::model::{Given, Need, Operation, Parameter, Service, Subject};
 use crate::support::{
@@ -89,30 +89,46 @@ fn fields(service: &Service, operation: &Operation) -> TokenStream {
             (_, Pass::Value) => (quote!(maybe), quote!(&#ident)),
             _ => (quote!(maybe_borrowed), quote!(#ident)),
         };
-        // A mistake in the type is told at the type.
-        let method = support::placed(ty, method);
-        quote!(.#method(#name, #value))
+        let checked = (!lent).then(|| {
+            let ty = match types::option_of(ty) {
+                Some(Type::Reference(inner)) => &inner.elem.to_token_stream(),
+                Some(inner) => &inner.to_token_stream(),
+                None => &decoded.ty,
+            };
+            let checked = checked(service, ty);
+            quote!(::<#checked>)
+        });
+        quote!(.#method #checked (#name, #value))
     });
     quote!(#sdk::private::Fields::new() #(#fields)*)
 }
 
-/// What the client gives back.
-fn answer(service: &Service, operation: &Operation) -> TokenStream {
-    let (sdk, output) = (&service.sdk, &operation.output);
-    quote!(#sdk::private::Answer<#output>)
-}
-
-/// What the operation answers, without the `Result`.
-fn value(service: &Service, operation: &Operation) -> TokenStream {
-    let (sdk, output) = (&service.sdk, &operation.output);
-    quote!(<#output as #sdk::private::Outcome>::Value)
-}
-
-/// The method of the client trait, without its body.
-fn boxed(service: &Service, operation: &Operation) -> TokenStream {
+/// The type of an argument, if it crosses the wire.
+fn checked(service: &Service, ty: &TokenStream) -> TokenStream {
     let sdk = &service.sdk;
-    let (ident, inputs, answer) = (&operation.ident, inputs(operation, &quote!('call)), answer(service, operation));
-    quote_spanned!(ident.span()=> fn #ident<'call>(&'call self #inputs) -> #sdk::time::BoxFuture<'call, #answer>)
+    support::wrapped(quote!(#sdk::private::Checked<), ty, quote!(>))
+}
+
+/// A call of the SDK's that is generic in what the operation answers, without the `Result`.
+fn answering(
+    service: &Service,
+    operation: &Operation,
+    function: TokenStream,
+    inferred: TokenStream,
+    given: TokenStream,
+) -> TokenStream {
+    let sdk = &service.sdk;
+    let after = quote!(> #inferred >(#given));
+    support::wrapped(quote!(#sdk::#function::<#sdk::private::Value<), &operation.output, after)
+}
+
+/// The method of client, client trait and fake, without its body; it begins with the visibility.
+fn boxed(service: &Service, operation: &Operation, visibility: &TokenStream) -> TokenStream {
+    let (sdk, output) = (&service.sdk, &operation.output);
+    let (ident, inputs) = (&operation.ident, inputs(operation, &quote!('call)));
+    let future = quote!(#sdk::time::BoxFuture<'call, #sdk::private::Answer<);
+    let future = support::wrapped(future, output, quote!(> >));
+    quote_spanned!(ident.span()=> #visibility fn #ident<'call>(&'call self #inputs) -> #future)
 }
 
 /// The plan's method of a fake.

@@ -1,11 +1,11 @@
 //! The table of operations.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 
 use super::{
     super::model::{Given, Need, Operation, Parameter, Service, Subject},
-    tag, title,
+    answering, checked, tag, title,
 };
 use crate::support;
 
@@ -16,10 +16,9 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     let table = quote!(&[#(#operations),*]);
     let (own, declared) = match &service.subject {
         Subject::Block { tag: own, component, .. } => {
-            let header = quote_spanned!(service.span()=> #sdk::private::Table<#component>);
             let declared = quote! {
                 #[automatically_derived]
-                impl #parameters #header for #tag #bounds {
+                impl #parameters #sdk::private::Table<#component> for #tag #bounds {
                     const OPERATIONS: &'static [#sdk::contract::Operation] = #table;
                 }
             };
@@ -37,7 +36,7 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                 #[automatically_derived]
                 impl<__Component> #sdk::private::Table<__Component> for #tag
                 where
-                    __Component: #contract + #sdk::private::Lists<#tag>,
+                    __Component: #contract,
                 {
                     const OPERATIONS: &'static [#sdk::contract::Operation] = #tag::OPERATIONS;
                 }
@@ -62,23 +61,22 @@ pub(super) fn expand(service: &Service) -> TokenStream {
 
 fn operation(service: &Service, operation: &Operation) -> TokenStream {
     let sdk = &service.sdk;
-    let Operation { cfgs, name, description, output, .. } = operation;
+    let Operation { cfgs, name, description, .. } = operation;
     let kind = if operation.read { quote!(read) } else { quote!(write) };
     let parameters = operation.parameters.iter().filter_map(|parameter| match parameter {
         Parameter::Context => None,
         Parameter::Given(given) => {
             let Given { name, description, decoded, need, .. } = &**given;
-            let ty = &decoded.ty;
+            let ty = checked(service, &decoded.ty);
             let kind = if let Need::Required = need { quote!(required) } else { quote!(optional) };
             Some(quote!(#sdk::private::#kind::<#ty>(#name, #description)))
         }
     });
     let idempotent = operation.idempotent.then(|| quote!(.idempotent()));
     let timeout = operation.nanoseconds.map(|length| quote!(.timeout(::std::time::Duration::from_nanos(#length))));
-    quote! {
-        #(#cfgs)*
-        #sdk::private::returns::<#output>(
-            #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*]) #idempotent #timeout
-        )
-    }
+    let described = quote! {
+        #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*]) #idempotent #timeout
+    };
+    let described = answering(service, operation, quote!(private::returns), quote!(), described);
+    quote!(#(#cfgs)* #described)
 }

@@ -7,7 +7,7 @@ mod tests;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt, spanned::Spanned};
+use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt};
 
 pub(crate) use self::{
     operation::Operation,
@@ -202,14 +202,4 @@ fn block_of(ty: &Type, name: Option<&Ident>) -> syn::Result<(Subject, Ident)> {
         title: title.to_string(),
     };
     Ok((subject, format_ident!("{}Api", name.map_or(title, IdentExt::unraw), span = Span::call_site())))
-}
-
-impl Service {
-    /// The span of the component's name in the block, for what the compiler says of it.
-    pub(crate) fn span(&self) -> Span {
-        match &self.subject {
-            Subject::Block { component, .. } => component.span(),
-            Subject::Contract { contract, .. } => contract.span(),
-        }
-    }
 }

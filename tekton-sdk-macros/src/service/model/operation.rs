@@ -117,16 +117,16 @@ impl Said {
     fn set(&mut self, argument: &Argument) -> syn::Result<()> {
         match argument.key.to_string().as_str() {
             "read" => {
-                argument.flag()?;
                 self.read = Some(argument.key.clone());
+                argument.flag()?;
             }
             "write" => {
-                argument.flag()?;
                 self.write = Some(argument.key.clone());
+                argument.flag()?;
             }
             "idempotent" => {
-                argument.flag()?;
                 self.idempotent = true;
+                argument.flag()?;
             }
             "name" => self.name = Some(argument.text("\"set-limit\"")?),
             "timeout" => {
