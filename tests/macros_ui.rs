@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use serde_json::Value;
@@ -27,8 +27,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// A crate of these programs beside the tests' own, and what the compiler says of each: `(line, sentence)`, by name.
-fn compiled(name: &str, dependency: &str, programs: &[PathBuf]) -> BTreeMap<String, BTreeSet<(u64, String)>> {
+/// Runs cargo in a crate of these programs that stands beside the tests' own.
+fn cargo(name: &str, dependency: &str, programs: &[PathBuf], command: &[&str]) -> Output {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let folder = target.join("tests").join(name);
     fs::create_dir_all(&folder).unwrap();
@@ -43,12 +43,19 @@ fn compiled(name: &str, dependency: &str, programs: &[PathBuf]) -> BTreeMap<Stri
     }
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--offline", "--keep-going", "--quiet", "--message-format", "json", "--target-dir"])
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(command)
+        .args(["--offline", "--quiet", "--target-dir"])
         .arg(target)
         .current_dir(&folder)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// What the compiler says of each of these programs: `(line, sentence)`, by name.
+fn compiled(name: &str, programs: &[PathBuf]) -> BTreeMap<String, BTreeSet<(u64, String)>> {
+    let command = ["build", "--keep-going", "--message-format", "json"];
+    let output = cargo(name, "features = [\"testing\"]", programs, &command);
     let mut said = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let report: Value = serde_json::from_str(line).unwrap();
@@ -83,7 +90,7 @@ fn programs(folder: &str) -> Vec<PathBuf> {
 #[test]
 fn the_compiler_says_what_to_write_instead_once_and_where() {
     let programs = programs("ui/compiler");
-    let said = compiled("ui-compiler", "features = [\"testing\"]", &programs);
+    let said = compiled("ui-compiler", &programs);
     let mut wrong = String::new();
     for program in programs {
         let name = program.file_stem().unwrap().to_str().unwrap();
@@ -100,4 +107,16 @@ fn the_compiler_says_what_to_write_instead_once_and_where() {
         rest.iter().for_each(|(line, said)| wrong += &format!("{name}:{line} is told {said:?}\n"));
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_component_brings_a_test_of_what_only_a_run_can_know() {
+    let output =
+        cargo("ui-generated", "features = [\"testing\"]", &programs("ui/generated"), &["test", "--no-fail-fast"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1 passed; 1 failed; 0 ignored"), "{said}");
+    assert!(said.contains("the_operations_of_unsound_are_valid"), "{said}");
+    let sentence = "the operations of \"unsound\" are wrong: operations.ask_for_one.outputSchema: \
+                    `properties` must be an object of schemas";
+    assert!(said.contains(sentence), "{said}");
 }

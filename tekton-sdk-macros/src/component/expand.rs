@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt};
 
 use super::model::{Component, Service};
-use crate::support::{self, shell::Shell};
+use crate::support::{self, shell::Shell, values};
 
 pub(crate) fn expand(component: &Component) -> TokenStream {
     let described = described(component);
@@ -75,6 +75,7 @@ fn served(component: &Component) -> TokenStream {
         true => (quote!(const _: () = { #(#distinct)* };), quote!()),
         false => (quote!(), quote!(const { #(#distinct)* })),
     };
+    let test = test(component, &tables);
     let serve_all = services.iter().map(|service| member(component, service, &quote!(Self), "serve"));
     let descriptor = descriptor(component);
     let serve = component.port.map(|port| {
@@ -87,6 +88,7 @@ fn served(component: &Component) -> TokenStream {
     quote! {
         #sdk::private::when_host! {
             #now
+            #test
 
             #[automatically_derived]
             impl #parameters #sdk::Component for #ident #arguments #bounds {
@@ -105,6 +107,25 @@ fn served(component: &Component) -> TokenStream {
             }
         }
     }
+}
+
+/// The test of what only a run can know; a generic component has none, as nobody says here of what it is.
+fn test(component: &Component, tables: &[TokenStream]) -> Option<TokenStream> {
+    let Component { sdk, name, ident, generics, test, .. } = component;
+    if !test || !generics.params.is_empty() || tables.is_empty() {
+        return None;
+    }
+    let function = values::kebab(&ident.unraw().to_string()).replace('-', "_");
+    let function = format_ident!("the_operations_of_{function}_are_valid");
+    let quiet = support::quiet();
+    Some(quote! {
+        #[cfg(test)]
+        #quiet
+        #[::core::prelude::v1::test]
+        fn #function() {
+            #sdk::private::assert_valid(#name, &[#(#tables),*]);
+        }
+    })
 }
 
 /// A member of the trait of a listed service, told at the place where it is listed.

@@ -32,6 +32,8 @@ pub(crate) struct Component {
     pub(crate) cost: Option<f64>,
     pub(crate) port: Option<u16>,
     pub(crate) services: Vec<Service>,
+    /// Whether a test of the tables comes with it.
+    pub(crate) test: bool,
 }
 
 /// A service that the component lists.
@@ -52,6 +54,7 @@ const KNOWN: &[&str] = &[
     "cost",
     "port",
     "services",
+    "test",
     "crate",
 ];
 const NAME: &[char] = &['-', '_', '.'];
@@ -78,6 +81,7 @@ pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Option<Component
         cost: None,
         port: None,
         services: vec![Service::Own(input.ident.span())],
+        test: true,
         visibility: input.vis,
         ident: input.ident,
         generics: input.generics,
@@ -136,6 +140,9 @@ impl Component {
             }
             "services" => {
                 self.services = self.listed(argument.list(Path::parse_mod_style, "Summarizer, Admin")?, problems)
+            }
+            "test" => {
+                self.test = values::truth(argument.expression("false")?, "write `test = false` to leave the test out")?;
             }
             "crate" => self.sdk = argument.path()?,
             _ => {}
@@ -251,7 +258,7 @@ mod tests {
             [
                 "version | `version` is given twice; keep one",
                 "colour | `component` has no argument `colour`; there are: `name`, `version`, `description`, `capabilities`, \
-                 `depends_on`, `context_window`, `cost`, `port`, `services`, `crate`",
+                 `depends_on`, `context_window`, `cost`, `port`, `services`, `test`, `crate`",
                 r#""a b" | the component's name "a b" holds ' '; allowed are letters, digits and `-`, `_`, `.`"#,
                 r#""1.2" | "1.2" is no version; write one like "1.2.0""#,
                 r#""x y" | the capability "x y" holds ' '; allowed are letters, digits and `-`, `_`, `.`, `:`, `/`"#,

@@ -14,4 +14,4 @@ pub use fields::Fields;
 pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
 pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
-pub use table::{Lists, Named, Own, Table, assert_distinct, find, optional, required, returns};
+pub use table::{Lists, Named, Own, Table, assert_distinct, assert_valid, find, optional, required, returns};

@@ -1,7 +1,7 @@
 //! Tables of operations, put together and checked while the user's crate is compiled.
 
 use super::Data;
-use crate::contract::{Operation, Parameter};
+use crate::contract::{Operation, Parameter, problems};
 
 /// The component that a derive described.
 #[diagnostic::on_unimplemented(
@@ -92,6 +92,17 @@ pub const fn assert_distinct(earlier: &[&[Operation]], table: &[Operation]) {
         }
         at += 1;
     }
+}
+
+/// Refuses what only a run can know of the tables of one component: the test that `#[derive(Component)]` adds.
+///
+/// # Panics
+/// Naming everything that is wrong.
+#[track_caller]
+pub fn assert_valid(component: &str, tables: &[&[Operation]]) {
+    let wrong = problems(&tables.iter().copied().flatten().collect::<Vec<_>>());
+    let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+    assert!(wrong.is_empty(), "the operations of {component:?} are wrong: {}", wrong.join("; "));
 }
 
 /// Whether one of the first so many operations has this name.
