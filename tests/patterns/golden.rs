@@ -55,6 +55,12 @@ impl<T> tekton_sdk::private::Lists<AdminService> for Shelf<T> {}
 /// Calls a `Shelf` somewhere else.
 pub(crate) struct ShelfClient<T>(tekton_sdk::private::PeerOf<Shelf<T>>);
 
+impl<T> ShelfClient<T> {
+    /// The same client, whose calls have these options.
+    pub(crate) fn with(&self, options: tekton_sdk::CallOptions) -> Self {
+        Self(self.0.with(options))
+    }
+}
 impl<T> Clone for ShelfClient<T> {
     fn clone(&self) -> Self {
         Self(Clone::clone(&self.0))
@@ -115,6 +121,10 @@ tekton_sdk::private::when_testing! {
         /// A fake that nothing is planned for.
         pub(crate) fn new() -> Self {
             Self(Default::default(), std::marker::PhantomData)
+        }
+        /// The same fake, whose calls are recorded with these options.
+        pub(crate) fn with(&self, options: tekton_sdk::CallOptions) -> Self {
+            Self(self.0.with(options), std::marker::PhantomData)
         }
         /// The calls it gets, for the test to look at.
         pub(crate) fn calls(&self) -> tekton_sdk::testing::Calls {
@@ -207,6 +217,8 @@ pub(crate) trait ShelfApi<T: Data + Clone>: Send + Sync {
         &'call self,
         prefix: &'call str,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>>;
+    /// The same, whose calls have these options.
+    fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_>;
 }
 
 impl<T: Data + Clone> ShelfClient<T> {
@@ -217,7 +229,7 @@ impl<T: Data + Clone> ShelfClient<T> {
         at: Option<usize>,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<usize>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
@@ -235,7 +247,7 @@ impl<T: Data + Clone> ShelfClient<T> {
         prefix: &'call str,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
@@ -260,6 +272,9 @@ impl<T: Data + Clone> ShelfApi<T> for ShelfClient<T> {
         prefix: &'call str,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>> {
         <ShelfClient<T>>::all(self, prefix)
+    }
+    fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_> {
+        Box::new(<ShelfClient<T>>::with(self, options))
     }
 }
 
@@ -306,6 +321,9 @@ tekton_sdk::private::when_testing! {
                 },
                 tekton_sdk::private::Fields::new().borrowed("prefix", prefix),
             )
+        }
+        fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_> {
+            Box::new(<FakeShelf<T>>::with(self, options))
         }
     }
 }
@@ -366,7 +384,7 @@ where
         limit: Option<usize>,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<()>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <AdminService as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,

@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Mutex};
 
 use serde_json::json;
 use tekton_sdk::{
-    Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, directory::Query, patterns::request::Reply,
-    testing::TestBed,
+    CallOptions, Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, directory::Query,
+    patterns::request::Reply, testing::TestBed,
 };
 
 /// Keeps values in order.
@@ -236,6 +236,87 @@ async fn a_contract_is_served_by_whoever_implements_it() {
     assert_eq!(CounterClient::NAME, "counter");
     assert_eq!(CountService::OPERATIONS.len(), 3);
     bed.shutdown().await.unwrap();
+}
+
+/// Tells what a call brought along.
+#[derive(Component)]
+#[component(name = "teller")]
+struct Teller;
+
+#[tekton_sdk::service]
+impl Teller {
+    /// Tells the key, and whether at most so many seconds are left.
+    #[op(write)]
+    #[expect(clippy::disallowed_methods, reason = "the host over HTTP has the real clock, and a slow run leaves less")]
+    async fn tell(&self, ctx: &Context, within: u64, bytes: usize) -> Result<(Option<String>, bool, String)> {
+        let left = ctx.deadline().unwrap().remaining(std::time::Instant::now());
+        let hurried = left <= std::time::Duration::from_secs(within);
+        Ok((ctx.idempotency_key().map(ToOwned::to_owned), hurried, "x".repeat(bytes)))
+    }
+
+    /// Never ends.
+    #[op(write)]
+    async fn linger(&self) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_options_gives_them_to_its_calls_also_behind_the_trait() {
+    let seconds = std::time::Duration::from_secs;
+    let tekton = Tekton::builder().build().unwrap();
+    let served = Teller.serve(&tekton).start().await.unwrap();
+    let over_http: TellerClient = tekton.find().await.unwrap();
+    let bed = TestBed::new().unwrap();
+    bed.serve(Teller).await.unwrap();
+    let in_memory: TellerClient = bed.tekton().find().await.unwrap();
+
+    for teller in [&over_http, &in_memory] {
+        let options = CallOptions::new().timeout(seconds(7)).idempotency_key("k").max_response_bytes(100);
+        let hurried = teller.with(options);
+        assert_eq!(hurried.tell(7, 1).await.unwrap(), (Some("k".to_owned()), true, "x".to_owned()));
+        assert_eq!(hurried.tell(7, 200).await.unwrap_err().kind(), ErrorKind::Rejected);
+        // What is given later wins; what it leaves open stays.
+        let api: &dyn TellerApi = &hurried;
+        let (key, hurried, _) = api.with(CallOptions::new().timeout(seconds(3))).tell(3, 1).await.unwrap();
+        assert_eq!((key.as_deref(), hurried), (Some("k"), true));
+        assert_eq!(teller.tell(u64::MAX, 200).await.unwrap().0, None);
+        let error = teller.with(CallOptions::new().idempotency_key("")).tell(1, 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert!(served.shutdown().await);
+    bed.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_attempt_of_a_client_with_options_ends_at_its_own_limit() {
+    let bed = TestBed::new().unwrap();
+    bed.serve(Teller).await.unwrap();
+    let teller: TellerClient = bed.tekton().find().await.unwrap();
+    let patient = teller.with(CallOptions::new().attempt_timeout(std::time::Duration::from_secs(1)));
+    let moving = async {
+        // The host's limit, the deadline of the call, and that of the attempt.
+        bed.clock().until_sleeping(3).await;
+        bed.clock().advance(std::time::Duration::from_secs(1));
+    };
+    let (ended, ()) = tokio::join!(patient.linger(), moving);
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+    bed.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fake_records_the_options_of_its_calls() {
+    let fake = FakeTeller::new();
+    fake.on_tell().answers((None, true, String::new()));
+    let api: &dyn TellerApi = &fake;
+    let name = http::HeaderName::from_static("x-tenant");
+    let options = CallOptions::new().header(name.clone(), http::HeaderValue::from_static("a")).extension(3_u8);
+    api.with(options).with(CallOptions::new().max_response_bytes(9)).tell(1, 1).await.unwrap();
+    fake.tell(1, 2).await.unwrap();
+    let calls = fake.calls().all();
+    assert_eq!(calls[0].options.headers[&name], "a");
+    assert_eq!((calls[0].options.max_response_bytes, calls[0].options.extensions.get()), (Some(9), Some(&3_u8)));
+    assert!(calls[1].options.headers.is_empty() && calls[1].options.max_response_bytes.is_none());
 }
 
 #[tokio::test]

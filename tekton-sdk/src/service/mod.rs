@@ -3,14 +3,16 @@
 mod call;
 mod data;
 mod fields;
+mod options;
 mod outcome;
 #[cfg(feature = "host")]
 mod serve;
 mod table;
 
-pub use call::{PeerOf, call};
+pub use call::{Caller, PeerOf, call};
 pub use data::{Checked, Crosses, Data};
 pub use fields::Fields;
+pub use options::CallOptions;
 pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
 pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};

@@ -15,17 +15,20 @@ use crate::{
     contract::Operation,
     error::{Error, ErrorKind, Result},
     host::Arguments,
-    service::{Data, Fields},
+    service::{CallOptions, Data, Fields},
     time::BoxFuture,
 };
 
 /// The plans of a generated fake, and the calls that it got.
 ///
 /// What is planned for one operation is played in the order of planning, one step per call; the last step is repeated.
-#[derive(Default)]
+///
+/// Clones share both.
+#[derive(Clone, Default)]
 pub struct Plans {
-    steps: Mutex<BTreeMap<&'static str, Steps>>,
+    steps: Arc<Mutex<BTreeMap<&'static str, Steps>>>,
     calls: Calls,
+    options: CallOptions,
 }
 
 #[derive(Default)]
@@ -56,6 +59,12 @@ impl Plans {
         self.calls.clone()
     }
 
+    /// The same plans and calls, recorded with these options, and those that were given before which they leave open.
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { options: options.over(&self.options), ..self.clone() }
+    }
+
     /// Records one call and plays the step that is planned for it.
     ///
     /// # Errors
@@ -71,7 +80,8 @@ impl Plans {
         let json = fields.finish()?;
         let context = Context::current().unwrap_or_default();
         let arguments = serde_json::from_slice(&json).map_err(unreadable)?;
-        self.calls.push(RecordedCall { operation: operation.name, arguments, context });
+        let options = self.options.clone();
+        self.calls.push(RecordedCall { operation: operation.name, arguments, context, options });
         let arguments = Arguments::from_json(operation, json)?;
         match self.next(operation.name)? {
             Step::Answer(answer) => Ok(answer),

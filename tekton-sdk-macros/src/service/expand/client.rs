@@ -6,7 +6,7 @@ use syn::{Attribute, Generics};
 
 use super::{
     super::model::{Operation, Service, Subject},
-    answering, boxed, fields, found, names, tag, title,
+    answering, boxed, fields, found, names, tag, title, with,
 };
 use crate::support::{self, shell::Shell};
 
@@ -37,7 +37,7 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         "What can be asked of a `{}`, for those who take whoever answers: its client and its fake do.",
         title(service)
     );
-    let generics = &service.generics;
+    let (generics, with) = (&service.generics, with(service));
     let declared = service.operations.iter().map(|operation| {
         let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &quote!()));
         quote!(#(#cfgs)* #docs #method;)
@@ -57,6 +57,9 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #quiet
         #visibility trait #api #generics: ::std::marker::Send + ::std::marker::Sync #bounds {
             #(#declared)*
+
+            /// The same, whose calls have these options.
+            #with;
         }
 
         #quiet
@@ -67,6 +70,10 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #quiet
         impl #parameters #api #arguments for #client #bounds {
             #(#delegated)*
+
+            #with {
+                ::std::boxed::Box::new(<#client>::with(self, options))
+            }
         }
     }
 }
@@ -74,7 +81,7 @@ pub(super) fn expand(service: &Service) -> TokenStream {
 fn method(service: &Service, operation: &Operation) -> TokenStream {
     let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &operation.visibility));
     let (found, fields) = (found(service, operation), fields(service, operation));
-    let given = quote!(self.0.peer(), #found, #fields);
+    let given = quote!(self.0.caller(), #found, #fields);
     let call = answering(service, operation, quote!(private::call), quote!(), given);
     quote!(#(#cfgs)* #docs #method { #call })
 }

@@ -6,14 +6,14 @@ use syn::Generics;
 
 use super::{
     super::model::{Service, Subject},
-    answering, boxed, fields, found, plan_name, tag,
+    answering, boxed, fields, found, plan_name, tag, with,
 };
 use crate::support::{self, shell::Shell};
 
 pub(super) fn expand(service: &Service) -> TokenStream {
     let (sdk, api, visibility) = (&service.sdk, &service.api, &service.visibility);
     let (parameters, arguments, bounds) = service.generics.split_for_impl();
-    let quiet = support::quiet();
+    let (quiet, with) = (support::quiet(), with(service));
     let (shell, fake) = match &service.subject {
         Subject::Block { fake, .. } => (None, fake.clone()),
         Subject::Contract { contract, fake, .. } => {
@@ -63,6 +63,10 @@ pub(super) fn expand(service: &Service) -> TokenStream {
             #quiet
             impl #parameters #api #arguments for #fake #bounds {
                 #(#played)*
+
+                #with {
+                    ::std::boxed::Box::new(<#fake>::with(self, options))
+                }
             }
         }
     }

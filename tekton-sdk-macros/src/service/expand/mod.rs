@@ -131,6 +131,13 @@ fn boxed(service: &Service, operation: &Operation, visibility: &TokenStream) -> 
     quote_spanned!(ident.span()=> #visibility fn #ident<'call>(&'call self #inputs) -> #future)
 }
 
+/// How the client trait gives options, without its body.
+fn with(service: &Service) -> TokenStream {
+    let (sdk, api) = (&service.sdk, &service.api);
+    let (_, arguments, _) = service.generics.split_for_impl();
+    quote!(fn with(&self, options: #sdk::CallOptions) -> ::std::boxed::Box<dyn #api #arguments + '_>)
+}
+
 /// The plan's method of a fake.
 fn plan_name(operation: &Operation) -> Ident {
     quote::format_ident!("on_{}", syn::ext::IdentExt::unraw(&operation.ident))

@@ -63,6 +63,11 @@ impl Operation {
         if let Some(problem) = values::name_problem(&name, &['-', '_', '.']) {
             problems.add(Error::new(name_span, format!("the operation name {name:?} {problem}")));
         }
+        if ident == "with" {
+            let message =
+                "a client's `with` takes its options; name the method otherwise, and write `#[op(name = \"with\")]`";
+            problems.at(&ident, message);
+        }
         let receives = receiver(method, problems);
         let parameters = parameters(method, &docs, within, problems);
         let output = output(method, within, problems);
