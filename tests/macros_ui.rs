@@ -120,3 +120,10 @@ fn a_component_brings_a_test_of_what_only_a_run_can_know() {
                     `properties` must be an object of schemas";
     assert!(said.contains(sentence), "{said}");
 }
+
+#[test]
+fn a_program_that_only_calls_needs_no_host() {
+    let features = "default-features = false, features = [\"http\", \"macros\"]";
+    let output = cargo("ui-client", features, &programs("ui/client"), &["check"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -17,3 +17,6 @@ pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
 pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
 pub use table::{Lists, Named, Own, Table, assert_distinct, assert_valid, find, optional, required, returns};
+
+#[cfg(all(test, feature = "macros"))]
+mod tests;
