@@ -238,6 +238,87 @@ async fn a_contract_is_served_by_whoever_implements_it() {
     bed.shutdown().await.unwrap();
 }
 
+/// A contract that is generic.
+#[tekton_sdk::service(component = "drawer")]
+trait Store<T, const ROOM: usize>
+where
+    T: Data + Clone,
+    Self: Sized,
+{
+    /// Keeps a value.
+    #[op(write)]
+    async fn keep(&self, value: &T) -> Result<usize>;
+
+    /// Gives what is kept.
+    #[op(read)]
+    fn kept(&self, #[arg(default = ROOM)] limit: usize) -> Result<Vec<T>>;
+}
+
+/// Keeps words.
+#[derive(Component)]
+#[component(services(Store<String, 2>))]
+struct Drawer(Mutex<Vec<String>>);
+
+impl Store<String, 2> for Drawer {
+    async fn keep(&self, value: &String) -> Result<usize> {
+        let mut values = self.0.lock().unwrap();
+        values.push(value.clone());
+        Ok(values.len())
+    }
+
+    fn kept(&self, limit: usize) -> Result<Vec<String>> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+}
+
+/// Keeps whatever it is given, elsewhere.
+#[derive(Component)]
+#[component(name = "drawer", services(Store<T, 0>))]
+struct Anything<T>(Mutex<Vec<T>>);
+
+impl<T: Data + Clone + Sync> Store<T, 0> for Anything<T> {
+    async fn keep(&self, value: &T) -> Result<usize> {
+        self.0.lock().unwrap().push(value.clone());
+        Ok(0)
+    }
+
+    fn kept(&self, limit: usize) -> Result<Vec<T>> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+}
+
+async fn keep_three<T: Data + Clone + PartialEq + std::fmt::Debug, const N: usize>(
+    store: &dyn StoreApi<T, N>,
+    value: T,
+) -> Vec<T> {
+    for _ in 0..3 {
+        store.keep(&value).await.unwrap();
+    }
+    assert_eq!(store.kept(Some(1)).await.unwrap(), std::slice::from_ref(&value));
+    store.kept(None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_contract_may_be_generic() {
+    let bed = TestBed::new().unwrap();
+    bed.serve(Drawer(Mutex::default())).await.unwrap();
+    let drawer: StoreClient<String, 2> = bed.tekton().find().await.unwrap();
+    assert_eq!(keep_three(&drawer, "a".to_owned()).await, ["a", "a"]);
+    bed.shutdown().await.unwrap();
+
+    let bed = TestBed::new().unwrap();
+    bed.serve(Anything::<u8>(Mutex::default())).await.unwrap();
+    let anything: StoreClient<u8, 0> = bed.tekton().find().await.unwrap();
+    assert_eq!(keep_three(&anything, 7).await, [0; 0]);
+    bed.shutdown().await.unwrap();
+
+    let fake = FakeStore::<u8, 1>::new();
+    fake.on_keep().answers(1);
+    fake.on_kept().answers(vec![7]);
+    assert_eq!(keep_three(&fake, 7).await, [7]);
+    assert_eq!(<StoreService<u8, 1>>::OPERATIONS.len(), 2);
+}
+
 /// Tells what a call brought along.
 #[derive(Component)]
 #[component(name = "teller")]

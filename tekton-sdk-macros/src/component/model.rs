@@ -139,7 +139,8 @@ impl Component {
                 self.port = u16::try_from(port).ok();
             }
             "services" => {
-                self.services = self.listed(argument.list(Path::parse_mod_style, "Summarizer, Admin")?, problems)
+                self.services =
+                    self.listed(argument.list(|input| input.parse::<Path>(), "Summarizer, Admin")?, problems)
             }
             "test" => {
                 self.test = values::truth(argument.expression("false")?, "write `test = false` to leave the test out")?;

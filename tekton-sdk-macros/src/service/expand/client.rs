@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Generics};
+use syn::Attribute;
 
 use super::{
     super::model::{Operation, Service, Subject},
@@ -26,11 +26,11 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                 sdk,
                 visibility,
                 ident: client,
-                generics: &Generics::default(),
+                generics: &service.generics,
                 of: &tag(service),
                 docs: &format!("Calls a component that serves `{contract}`; one method for each operation."),
             };
-            (Some(shell.client(&quote!(#name), query)), quote!(#client))
+            (Some(shell.client(&quote!(#name), query)), quote!(#client #arguments))
         }
     };
     let docs = format!(

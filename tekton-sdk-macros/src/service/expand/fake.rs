@@ -2,7 +2,6 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Generics;
 
 use super::{
     super::model::{Service, Subject},
@@ -21,13 +20,13 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                 sdk,
                 visibility,
                 ident: fake,
-                generics: &Generics::default(),
+                generics: &service.generics,
                 of: &tag(service),
                 docs: &format!(
                     "Stands in for a component that serves `{contract}`: it does what is planned, and records every call."
                 ),
             };
-            (Some(shell.fake()), quote!(#fake))
+            (Some(shell.fake()), quote!(#fake #arguments))
         }
     };
     let plans = service.operations.iter().map(|operation| {

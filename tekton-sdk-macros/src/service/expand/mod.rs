@@ -27,7 +27,11 @@ pub(crate) fn expand(service: &Service) -> TokenStream {
 fn tag(service: &Service) -> TokenStream {
     let sdk = &service.sdk;
     match &service.subject {
-        Subject::Block { tag: Some(tag), .. } | Subject::Contract { tag, .. } => quote!(#tag),
+        Subject::Block { tag: Some(tag), .. } => quote!(#tag),
+        Subject::Contract { tag, .. } => {
+            let (_, arguments, _) = service.generics.split_for_impl();
+            quote!(#tag #arguments)
+        }
         Subject::Block { tag: None, .. } => quote!(#sdk::private::Own),
     }
 }
@@ -39,7 +43,7 @@ fn found(service: &Service, operation: &Operation) -> TokenStream {
         Subject::Block { component, .. } => {
             quote!(const { #sdk::private::find(<#tag as #sdk::private::Table<#component>>::OPERATIONS, #name) })
         }
-        Subject::Contract { .. } => quote!(const { #sdk::private::find(#tag::OPERATIONS, #name) }),
+        Subject::Contract { .. } => quote!(const { #sdk::private::find(<#tag>::OPERATIONS, #name) }),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) fn expand(service: &Service) -> TokenStream {
             (component.clone(), quote!(<#component>))
         }
         Subject::Contract { contract, .. } => {
+            let (_, arguments, _) = service.generics.split_for_impl();
+            let contract = quote!(#contract #arguments);
             let bound: syn::WherePredicate = syn::parse_quote! {
                 __Component: #contract + #sdk::private::Lists<#tag> + ::std::marker::Send + ::std::marker::Sync + 'static
             };

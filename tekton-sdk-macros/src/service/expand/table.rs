@@ -1,7 +1,8 @@
 //! The table of operations.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
+use syn::GenericParam;
 
 use super::{
     super::model::{Given, Need, Operation, Parameter, Service, Subject},
@@ -27,36 +28,56 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         Subject::Contract { contract, .. } => {
             let visibility = &service.visibility;
             let quiet = support::quiet();
+            let (_, arguments, _) = service.generics.split_for_impl();
+            let mut generics = service.generics.clone();
+            generics.params.push(syn::parse_quote!(__Component));
+            generics.make_where_clause().predicates.push(syn::parse_quote!(__Component: #contract #arguments));
+            let (with_component, _, all_bounds) = generics.split_for_impl();
             let declared = quote! {
                 #quiet
-                impl #tag {
+                impl #parameters #tag #bounds {
                     /// The operations of the contract.
                     #visibility const OPERATIONS: &'static [#sdk::contract::Operation] = #table;
                 }
                 #[automatically_derived]
-                impl<__Component> #sdk::private::Table<__Component> for #tag
-                where
-                    __Component: #contract,
-                {
-                    const OPERATIONS: &'static [#sdk::contract::Operation] = #tag::OPERATIONS;
+                impl #with_component #sdk::private::Table<__Component> for #tag #all_bounds {
+                    const OPERATIONS: &'static [#sdk::contract::Operation] = <#tag>::OPERATIONS;
                 }
             };
             (true, declared)
         }
     };
-    let struct_ = own.then(|| {
-        let (visibility, quiet) = (&service.visibility, support::quiet());
-        let docs = format!("Names a service of `{}` in `services(…)`.", title(service));
-        quote! {
-            #[doc = #docs]
-            #[doc(hidden)]
-            #quiet
-            #[derive(Debug)]
-            #[non_exhaustive]
-            #visibility struct #tag;
-        }
-    });
+    let struct_ = own.then(|| structure(service));
     quote!(#struct_ #declared)
+}
+
+/// The tag's own type; it asks nothing of its parameters, so that whoever lists it need not either.
+fn structure(service: &Service) -> TokenStream {
+    let (visibility, quiet) = (&service.visibility, support::quiet());
+    let docs = format!("Names a service of `{}` in `services(…)`.", title(service));
+    let shape = match &service.subject {
+        Subject::Contract { tag, .. } if !service.generics.params.is_empty() => {
+            let parameters = service.generics.params.iter().map(|parameter| match parameter {
+                GenericParam::Const(parameter) => {
+                    let (ident, ty) = (&parameter.ident, &parameter.ty);
+                    quote!(const #ident: #ty)
+                }
+                GenericParam::Type(parameter) => parameter.ident.to_token_stream(),
+                GenericParam::Lifetime(parameter) => parameter.to_token_stream(),
+            });
+            let types = service.generics.type_params().map(|parameter| &parameter.ident);
+            quote!(#tag<#(#parameters),*>(::std::marker::PhantomData<fn() -> (#(#types,)*)>))
+        }
+        _ => tag(service),
+    };
+    quote! {
+        #[doc = #docs]
+        #[doc(hidden)]
+        #quiet
+        #[derive(Debug)]
+        #[non_exhaustive]
+        #visibility struct #shape;
+    }
 }
 
 fn operation(service: &Service, operation: &Operation) -> TokenStream {

@@ -67,6 +67,7 @@ impl Operation {
             let message =
                 "a client's `with` takes its options; name the method otherwise, and write `#[op(name = \"with\")]`";
             problems.at(&ident, message);
+            return None;
         }
         let receives = receiver(method, problems);
         let parameters = parameters(method, &docs, within, problems);
