@@ -5,6 +5,7 @@
 //!
 //! What takes the compiler to see has its file under `ui/compiler`: there the frame is the compiler's, so only our sentences
 //! are compared, each with the line that ends with it after `//~`, and how many there are.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
