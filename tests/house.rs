@@ -31,6 +31,7 @@ const DOORS: &[(&str, &str)] = &[
 
 /// What `lib.rs` re-exports, and the module it comes from: naming it at the root is no way around a floor.
 const ROOT_ITEMS: &[(&str, &str)] = &[
+    ("CallOptions", "service"),
     ("Client", "tekton"),
     ("Component", "host"),
     ("Config", "config"),

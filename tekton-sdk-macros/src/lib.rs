@@ -85,10 +85,11 @@ pub fn landmark(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `cost` | number | none | what one call costs |
 /// | `port` | 0 to 65535 | any free one | where it listens if no setting says otherwise |
 /// | `services` | `(Summarizer, Admin, …)` | its own block | the services it serves, its own by the type's name |
+/// | `test` | `false` | a test | leaves out the test of its operations |
 /// | `crate` | path in a string | found by the name in your `Cargo.toml` | where the SDK is, if it is re-exported |
 ///
 /// It expands to an implementation of the trait `Component`, to `SummarizerClient` and, where the SDK has its feature
-/// `testing`, to `FakeSummarizer`. [`macro@service`] adds their operations.
+/// `testing`, to `FakeSummarizer`, and to a test of what only a run can know of the operations. [`macro@service`] adds their operations.
 #[proc_macro_derive(Component, attributes(component))]
 pub fn component(item: TokenStream) -> TokenStream {
     component::expand(item.into()).into()

@@ -100,7 +100,7 @@ pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Se
 #[cfg(feature = "host")]
 pub use host::Component;
 pub use secret::Secret;
-pub use service::Data;
+pub use service::{CallOptions, Data};
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

@@ -55,6 +55,12 @@ impl<T> tekton_sdk::private::Lists<AdminService> for Shelf<T> {}
 /// Calls a `Shelf` somewhere else.
 pub(crate) struct ShelfClient<T>(tekton_sdk::private::PeerOf<Shelf<T>>);
 
+impl<T> ShelfClient<T> {
+    /// The same client, whose calls have these options.
+    pub(crate) fn with(&self, options: tekton_sdk::CallOptions) -> Self {
+        Self(self.0.with(options))
+    }
+}
 impl<T> Clone for ShelfClient<T> {
     fn clone(&self) -> Self {
         Self(Clone::clone(&self.0))
@@ -91,10 +97,14 @@ tekton_sdk::private::when_host! {
         }
         fn operations(self: Arc<Self>) -> tekton_sdk::host::Operations {
             const {
-                tekton_sdk::private::assert_distinct(&[
-                    <tekton_sdk::private::Own as tekton_sdk::private::Table<Self>>::OPERATIONS,
-                    <AdminService as tekton_sdk::private::Table<Self>>::OPERATIONS,
-                ]);
+                tekton_sdk::private::assert_distinct(
+                    &[],
+                    <tekton_sdk::private::Own as tekton_sdk::private::Service<Self>>::TABLE,
+                );
+                tekton_sdk::private::assert_distinct(
+                    &[<tekton_sdk::private::Own as tekton_sdk::private::Service<Self>>::TABLE],
+                    <AdminService as tekton_sdk::private::Service<Self>>::TABLE,
+                );
             }
             let operations = tekton_sdk::host::Operations::new();
             let operations = <tekton_sdk::private::Own as tekton_sdk::private::Service<Self>>::serve(&self, operations);
@@ -111,6 +121,10 @@ tekton_sdk::private::when_testing! {
         /// A fake that nothing is planned for.
         pub(crate) fn new() -> Self {
             Self(Default::default(), std::marker::PhantomData)
+        }
+        /// The same fake, whose calls are recorded with these options.
+        pub(crate) fn with(&self, options: tekton_sdk::CallOptions) -> Self {
+            Self(self.0.with(options), std::marker::PhantomData)
         }
         /// The calls it gets, for the test to look at.
         pub(crate) fn calls(&self) -> tekton_sdk::testing::Calls {
@@ -133,15 +147,21 @@ tekton_sdk::private::when_testing! {
 
 impl<T: Data + Clone> tekton_sdk::private::Table<Shelf<T>> for tekton_sdk::private::Own {
     const OPERATIONS: &'static [tekton_sdk::contract::Operation] = &[
-        tekton_sdk::private::returns::<Result<usize>>(
+        tekton_sdk::private::returns::<tekton_sdk::private::Value<Result<usize>>>(
             tekton_sdk::contract::Operation::write("put", "Puts a value on the shelf.").parameters(&[
-                tekton_sdk::private::required::<T>("value", "what to keep"),
-                tekton_sdk::private::optional::<Option<usize>>("at", "where; at the end if left out"),
+                tekton_sdk::private::required::<tekton_sdk::private::Checked<T>>("value", "what to keep"),
+                tekton_sdk::private::optional::<tekton_sdk::private::Checked<Option<usize>>>(
+                    "at",
+                    "where; at the end if left out",
+                ),
             ]),
         ),
-        tekton_sdk::private::returns::<Result<Vec<(String, T)>>>(
+        tekton_sdk::private::returns::<tekton_sdk::private::Value<Result<Vec<(String, T)>>>>(
             tekton_sdk::contract::Operation::read("all", "Lists what there is.")
-                .parameters(&[tekton_sdk::private::required::<String>("prefix", "what to put before each")])
+                .parameters(&[tekton_sdk::private::required::<tekton_sdk::private::Checked<String>>(
+                    "prefix",
+                    "what to put before each",
+                )])
                 .timeout(std::time::Duration::from_nanos(2_000_000_000)),
         ),
     ];
@@ -158,11 +178,11 @@ tekton_sdk::private::when_host! {
                 component,
                 const { tekton_sdk::private::find(<Self as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS, "put") },
                 |component, context, arguments| async move {
-                    Ok(<Shelf<T>>::put(
+                    <tekton_sdk::private::Returned<Result<usize>> as tekton_sdk::private::Outcome>::into_result(<Shelf<T>>::put(
                         &component,
                         &context,
-                        tekton_sdk::private::argument::<T>(&arguments, "value")?,
-                        tekton_sdk::private::argument::<Option<usize>>(&arguments, "at")?,
+                        tekton_sdk::private::argument::<tekton_sdk::private::Checked<T>>(&arguments, "value")?,
+                        tekton_sdk::private::argument::<tekton_sdk::private::Checked<Option<usize>>>(&arguments, "at")?,
                     )
                     .await)
                 },
@@ -172,9 +192,9 @@ tekton_sdk::private::when_host! {
                 component,
                 const { tekton_sdk::private::find(<Self as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS, "all") },
                 |component, _, arguments| async move {
-                    Ok(<Shelf<T>>::all(
+                    <tekton_sdk::private::Returned<Result<Vec<(String, T)>>> as tekton_sdk::private::Outcome>::into_result(<Shelf<T>>::all(
                         &component,
-                        &tekton_sdk::private::argument::<String>(&arguments, "prefix")?,
+                        &tekton_sdk::private::argument::<tekton_sdk::private::Checked<String>>(&arguments, "prefix")?,
                     )
                     .await)
                 },
@@ -197,27 +217,37 @@ pub(crate) trait ShelfApi<T: Data + Clone>: Send + Sync {
         &'call self,
         prefix: &'call str,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>>;
+    /// The same, whose calls have these options.
+    fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_>;
 }
 
 impl<T: Data + Clone> ShelfClient<T> {
     /// Puts a value on the shelf.
-    pub(crate) async fn put(&self, value: T, at: Option<usize>) -> tekton_sdk::private::Answer<Result<usize>> {
+    pub(crate) fn put<'call>(
+        &'call self,
+        value: T,
+        at: Option<usize>,
+    ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<usize>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
                     "put",
                 )
             },
-            tekton_sdk::private::Fields::new().with("value", &value).maybe("at", &at),
+            tekton_sdk::private::Fields::new()
+                .with::<tekton_sdk::private::Checked<T>>("value", &value)
+                .maybe::<tekton_sdk::private::Checked<usize>>("at", &at),
         )
-        .await
     }
     /// Lists what there is.
-    pub(crate) async fn all(&self, prefix: &str) -> tekton_sdk::private::Answer<Result<Vec<(String, T)>>> {
+    pub(crate) fn all<'call>(
+        &'call self,
+        prefix: &'call str,
+    ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
@@ -226,7 +256,6 @@ impl<T: Data + Clone> ShelfClient<T> {
             },
             tekton_sdk::private::Fields::new().borrowed("prefix", prefix),
         )
-        .await
     }
 }
 
@@ -236,13 +265,16 @@ impl<T: Data + Clone> ShelfApi<T> for ShelfClient<T> {
         value: T,
         at: Option<usize>,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<usize>>> {
-        Box::pin(<ShelfClient<T>>::put(self, value, at))
+        <ShelfClient<T>>::put(self, value, at)
     }
     fn all<'call>(
         &'call self,
         prefix: &'call str,
     ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>> {
-        Box::pin(<ShelfClient<T>>::all(self, prefix))
+        <ShelfClient<T>>::all(self, prefix)
+    }
+    fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_> {
+        Box::new(<ShelfClient<T>>::with(self, options))
     }
 }
 
@@ -266,21 +298,21 @@ tekton_sdk::private::when_testing! {
             value: T,
             at: Option<usize>,
         ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<usize>>> {
-            Box::pin(self.0.play(
+            self.0.play(
                 const {
                     tekton_sdk::private::find(
                         <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
                         "put",
                     )
                 },
-                tekton_sdk::private::Fields::new().with("value", &value).maybe("at", &at),
-            ))
+                tekton_sdk::private::Fields::new().with::<tekton_sdk::private::Checked<T>>("value", &value).maybe::<tekton_sdk::private::Checked<usize>>("at", &at),
+            )
         }
         fn all<'call>(
             &'call self,
             prefix: &'call str,
         ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<Vec<(String, T)>>>> {
-            Box::pin(self.0.play(
+            self.0.play(
                 const {
                     tekton_sdk::private::find(
                         <tekton_sdk::private::Own as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
@@ -288,7 +320,10 @@ tekton_sdk::private::when_testing! {
                     )
                 },
                 tekton_sdk::private::Fields::new().borrowed("prefix", prefix),
-            ))
+            )
+        }
+        fn with(&self, options: tekton_sdk::CallOptions) -> Box<dyn ShelfApi<T> + '_> {
+            Box::new(<FakeShelf<T>>::with(self, options))
         }
     }
 }
@@ -304,11 +339,15 @@ impl<T> tekton_sdk::private::Table<Shelf<T>> for AdminService
 where
     T: Data,
 {
-    const OPERATIONS: &'static [tekton_sdk::contract::Operation] = &[tekton_sdk::private::returns::<Result<()>>(
-        tekton_sdk::contract::Operation::write("set-limit", "Sets how much fits.")
-            .parameters(&[tekton_sdk::private::optional::<usize>("limit", "how much; 3 if left out")])
-            .idempotent(),
-    )];
+    const OPERATIONS: &'static [tekton_sdk::contract::Operation] =
+        &[tekton_sdk::private::returns::<tekton_sdk::private::Value<Result<()>>>(
+            tekton_sdk::contract::Operation::write("set-limit", "Sets how much fits.")
+                .parameters(&[tekton_sdk::private::optional::<tekton_sdk::private::Checked<usize>>(
+                    "limit",
+                    "how much; 3 if left out",
+                )])
+                .idempotent(),
+        )];
 }
 
 tekton_sdk::private::when_host! {
@@ -325,9 +364,9 @@ tekton_sdk::private::when_host! {
                     tekton_sdk::private::find(<Self as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS, "set-limit")
                 },
                 |component, _, arguments| {
-                    Ok(<Shelf<T>>::set_limit(
+                    <tekton_sdk::private::Returned<Result<()>> as tekton_sdk::private::Outcome>::into_result(<Shelf<T>>::set_limit(
                         component,
-                        tekton_sdk::private::argument_or::<usize>(&arguments, "limit", || 3)?,
+                        tekton_sdk::private::argument_or::<tekton_sdk::private::Checked<usize>>(&arguments, "limit", || 3)?,
                     ))
                 },
             )
@@ -340,18 +379,20 @@ where
     T: Data,
 {
     /// Sets how much fits.
-    pub(crate) async fn set_limit(&self, limit: Option<usize>) -> tekton_sdk::private::Answer<Result<()>> {
+    pub(crate) fn set_limit<'call>(
+        &'call self,
+        limit: Option<usize>,
+    ) -> tekton_sdk::time::BoxFuture<'call, tekton_sdk::private::Answer<Result<()>>> {
         tekton_sdk::private::call(
-            self.0.peer(),
+            self.0.caller(),
             const {
                 tekton_sdk::private::find(
                     <AdminService as tekton_sdk::private::Table<Shelf<T>>>::OPERATIONS,
                     "set-limit",
                 )
             },
-            tekton_sdk::private::Fields::new().maybe("limit", &limit),
+            tekton_sdk::private::Fields::new().maybe::<tekton_sdk::private::Checked<usize>>("limit", &limit),
         )
-        .await
     }
 }
 

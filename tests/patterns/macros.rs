@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Mutex};
 
 use serde_json::json;
 use tekton_sdk::{
-    Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, directory::Query, patterns::request::Reply,
-    testing::TestBed,
+    CallOptions, Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, directory::Query,
+    patterns::request::Reply, testing::TestBed,
 };
 
 /// Keeps values in order.
@@ -236,6 +236,168 @@ async fn a_contract_is_served_by_whoever_implements_it() {
     assert_eq!(CounterClient::NAME, "counter");
     assert_eq!(CountService::OPERATIONS.len(), 3);
     bed.shutdown().await.unwrap();
+}
+
+/// A contract that is generic.
+#[tekton_sdk::service(component = "drawer")]
+trait Store<T, const ROOM: usize>
+where
+    T: Data + Clone,
+    Self: Sized,
+{
+    /// Keeps a value.
+    #[op(write)]
+    async fn keep(&self, value: &T) -> Result<usize>;
+
+    /// Gives what is kept.
+    #[op(read)]
+    fn kept(&self, #[arg(default = ROOM)] limit: usize) -> Result<Vec<T>>;
+}
+
+/// Keeps words.
+#[derive(Component)]
+#[component(services(Store<String, 2>))]
+struct Drawer(Mutex<Vec<String>>);
+
+impl Store<String, 2> for Drawer {
+    async fn keep(&self, value: &String) -> Result<usize> {
+        let mut values = self.0.lock().unwrap();
+        values.push(value.clone());
+        Ok(values.len())
+    }
+
+    fn kept(&self, limit: usize) -> Result<Vec<String>> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+}
+
+/// Keeps whatever it is given, elsewhere.
+#[derive(Component)]
+#[component(name = "drawer", services(Store<T, 0>))]
+struct Anything<T>(Mutex<Vec<T>>);
+
+impl<T: Data + Clone + Sync> Store<T, 0> for Anything<T> {
+    async fn keep(&self, value: &T) -> Result<usize> {
+        self.0.lock().unwrap().push(value.clone());
+        Ok(0)
+    }
+
+    fn kept(&self, limit: usize) -> Result<Vec<T>> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+}
+
+async fn keep_three<T: Data + Clone + PartialEq + std::fmt::Debug, const N: usize>(
+    store: &dyn StoreApi<T, N>,
+    value: T,
+) -> Vec<T> {
+    for _ in 0..3 {
+        store.keep(&value).await.unwrap();
+    }
+    assert_eq!(store.kept(Some(1)).await.unwrap(), std::slice::from_ref(&value));
+    store.kept(None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_contract_may_be_generic() {
+    let bed = TestBed::new().unwrap();
+    bed.serve(Drawer(Mutex::default())).await.unwrap();
+    let drawer: StoreClient<String, 2> = bed.tekton().find().await.unwrap();
+    assert_eq!(keep_three(&drawer, "a".to_owned()).await, ["a", "a"]);
+    bed.shutdown().await.unwrap();
+
+    let bed = TestBed::new().unwrap();
+    bed.serve(Anything::<u8>(Mutex::default())).await.unwrap();
+    let anything: StoreClient<u8, 0> = bed.tekton().find().await.unwrap();
+    assert_eq!(keep_three(&anything, 7).await, [0; 0]);
+    bed.shutdown().await.unwrap();
+
+    let fake = FakeStore::<u8, 1>::new();
+    fake.on_keep().answers(1);
+    fake.on_kept().answers(vec![7]);
+    assert_eq!(keep_three(&fake, 7).await, [7]);
+    assert_eq!(<StoreService<u8, 1>>::OPERATIONS.len(), 2);
+}
+
+/// Tells what a call brought along.
+#[derive(Component)]
+#[component(name = "teller")]
+struct Teller;
+
+#[tekton_sdk::service]
+impl Teller {
+    /// Tells the key, and whether at most so many seconds are left.
+    #[op(write)]
+    #[expect(clippy::disallowed_methods, reason = "the host over HTTP has the real clock, and a slow run leaves less")]
+    async fn tell(&self, ctx: &Context, within: u64, bytes: usize) -> Result<(Option<String>, bool, String)> {
+        let left = ctx.deadline().unwrap().remaining(std::time::Instant::now());
+        let hurried = left <= std::time::Duration::from_secs(within);
+        Ok((ctx.idempotency_key().map(ToOwned::to_owned), hurried, "x".repeat(bytes)))
+    }
+
+    /// Never ends.
+    #[op(write)]
+    async fn linger(&self) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_options_gives_them_to_its_calls_also_behind_the_trait() {
+    let seconds = std::time::Duration::from_secs;
+    let tekton = Tekton::builder().build().unwrap();
+    let served = Teller.serve(&tekton).start().await.unwrap();
+    let over_http: TellerClient = tekton.find().await.unwrap();
+    let bed = TestBed::new().unwrap();
+    bed.serve(Teller).await.unwrap();
+    let in_memory: TellerClient = bed.tekton().find().await.unwrap();
+
+    for teller in [&over_http, &in_memory] {
+        let options = CallOptions::new().timeout(seconds(7)).idempotency_key("k").max_response_bytes(100);
+        let hurried = teller.with(options);
+        assert_eq!(hurried.tell(7, 1).await.unwrap(), (Some("k".to_owned()), true, "x".to_owned()));
+        assert_eq!(hurried.tell(7, 200).await.unwrap_err().kind(), ErrorKind::Rejected);
+        // What is given later wins; what it leaves open stays.
+        let api: &dyn TellerApi = &hurried;
+        let (key, hurried, _) = api.with(CallOptions::new().timeout(seconds(3))).tell(3, 1).await.unwrap();
+        assert_eq!((key.as_deref(), hurried), (Some("k"), true));
+        assert_eq!(teller.tell(u64::MAX, 200).await.unwrap().0, None);
+        let error = teller.with(CallOptions::new().idempotency_key("")).tell(1, 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert!(served.shutdown().await);
+    bed.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_attempt_of_a_client_with_options_ends_at_its_own_limit() {
+    let bed = TestBed::new().unwrap();
+    bed.serve(Teller).await.unwrap();
+    let teller: TellerClient = bed.tekton().find().await.unwrap();
+    let patient = teller.with(CallOptions::new().attempt_timeout(std::time::Duration::from_secs(1)));
+    let moving = async {
+        // The host's limit, the deadline of the call, and that of the attempt.
+        bed.clock().until_sleeping(3).await;
+        bed.clock().advance(std::time::Duration::from_secs(1));
+    };
+    let (ended, ()) = tokio::join!(patient.linger(), moving);
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+    bed.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fake_records_the_options_of_its_calls() {
+    let fake = FakeTeller::new();
+    fake.on_tell().answers((None, true, String::new()));
+    let api: &dyn TellerApi = &fake;
+    let name = http::HeaderName::from_static("x-tenant");
+    let options = CallOptions::new().header(name.clone(), http::HeaderValue::from_static("a")).extension(3_u8);
+    api.with(options).with(CallOptions::new().max_response_bytes(9)).tell(1, 1).await.unwrap();
+    fake.tell(1, 2).await.unwrap();
+    let calls = fake.calls().all();
+    assert_eq!(calls[0].options.headers[&name], "a");
+    assert_eq!((calls[0].options.max_response_bytes, calls[0].options.extensions.get()), (Some(9), Some(&3_u8)));
+    assert!(calls[1].options.headers.is_empty() && calls[1].options.max_response_bytes.is_none());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt};
 
 use super::model::{Component, Service};
-use crate::support::{self, shell::Shell};
+use crate::support::{self, shell::Shell, values};
 
 pub(crate) fn expand(component: &Component) -> TokenStream {
     let described = described(component);
@@ -17,7 +17,7 @@ pub(crate) fn expand(component: &Component) -> TokenStream {
 
 fn tag(sdk: &Path, service: &Service) -> TokenStream {
     match service {
-        Service::Own(span) => quote_spanned!(*span=> #sdk::private::Own),
+        Service::Own(_) => placed(service, quote!(#sdk::private::Own)),
         Service::Tagged(path) => quote!(#path),
     }
 }
@@ -64,14 +64,19 @@ fn served(component: &Component) -> TokenStream {
     }
     let (_, arguments, _) = component.generics.split_for_impl();
     let (parameters, _, bounds) = generics.split_for_impl();
-    let tags: Vec<_> = services.iter().map(|service| tag(sdk, service)).collect();
-    let tables = services.iter().zip(&tags).map(|(service, tag)| {
-        let table = quote!(<#tag as #sdk::private::Table<Self>>::OPERATIONS);
-        match service {
-            Service::Own(_) => support::placed(ident, table),
-            Service::Tagged(path) => support::placed(path, table),
-        }
+    let own = quote!(#ident #arguments);
+    let tables: Vec<_> = services.iter().map(|service| member(component, service, &own, "TABLE")).collect();
+    let distinct = services.iter().enumerate().map(|(at, service)| {
+        let (earlier, table) = (&tables[..at], &tables[at]);
+        placed(service, quote!(#sdk::private::assert_distinct(&[#(#earlier),*], #table);))
     });
+    // What depends on a type parameter is known when somebody names the type.
+    let (now, later) = match component.generics.params.is_empty() {
+        true => (quote!(const _: () = { #(#distinct)* };), quote!()),
+        false => (quote!(), quote!(const { #(#distinct)* })),
+    };
+    let test = test(component, &tables);
+    let serve_all = services.iter().map(|service| member(component, service, &quote!(Self), "serve"));
     let descriptor = descriptor(component);
     let serve = component.port.map(|port| {
         quote! {
@@ -82,6 +87,9 @@ fn served(component: &Component) -> TokenStream {
     });
     quote! {
         #sdk::private::when_host! {
+            #now
+            #test
+
             #[automatically_derived]
             impl #parameters #sdk::Component for #ident #arguments #bounds {
                 fn descriptor(&self) -> #sdk::contract::Descriptor {
@@ -89,17 +97,50 @@ fn served(component: &Component) -> TokenStream {
                 }
 
                 fn operations(self: ::std::sync::Arc<Self>) -> #sdk::host::Operations {
-                    const {
-                        #sdk::private::assert_distinct(&[#(#tables),*]);
-                    }
+                    #later
                     let operations = #sdk::host::Operations::new();
-                    #(let operations = <#tags as #sdk::private::Service<Self>>::serve(&self, operations);)*
+                    #(let operations = #serve_all(&self, operations);)*
                     operations
                 }
 
                 #serve
             }
         }
+    }
+}
+
+/// The test of what only a run can know; a generic component has none, as nobody says here of what it is.
+fn test(component: &Component, tables: &[TokenStream]) -> Option<TokenStream> {
+    let Component { sdk, name, ident, generics, test, .. } = component;
+    if !test || !generics.params.is_empty() || tables.is_empty() {
+        return None;
+    }
+    let function = values::kebab(&ident.unraw().to_string()).replace('-', "_");
+    let function = format_ident!("the_operations_of_{function}_are_valid");
+    let quiet = support::quiet();
+    Some(quote! {
+        #[cfg(test)]
+        #quiet
+        #[::core::prelude::v1::test]
+        fn #function() {
+            #sdk::private::assert_valid(#name, &[#(#tables),*]);
+        }
+    })
+}
+
+/// A member of the trait of a listed service, told at the place where it is listed.
+fn member(component: &Component, service: &Service, of: &TokenStream, name: &str) -> TokenStream {
+    let sdk = &component.sdk;
+    let (tag, name) = (tag(sdk, service), format_ident!("{name}"));
+    let (begin, end) = (placed(service, quote!(<)), placed(service, quote!(as #sdk::private::Service<#of>>::#name)));
+    quote!(#begin #tag #end)
+}
+
+/// The tokens as if they stood where the service is listed; a component's only one is listed by its name.
+fn placed(service: &Service, tokens: TokenStream) -> TokenStream {
+    match service {
+        Service::Own(span) => support::placed(quote_spanned!(*span=> Own), tokens),
+        Service::Tagged(path) => support::placed(path, tokens),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use proc_macro2::Span;
 use quote::quote;
-use syn::{Data, Error, Expr, Generics, Ident, LitStr, Path, Token, Visibility, ext::IdentExt, parse::ParseStream};
+use syn::{
+    Data, Error, Expr, Generics, Ident, LitStr, Path, Token, Visibility, ext::IdentExt, parse::ParseStream,
+    spanned::Spanned,
+};
 
 use super::parse::Parsed;
 use crate::support::{
@@ -29,6 +32,8 @@ pub(crate) struct Component {
     pub(crate) cost: Option<f64>,
     pub(crate) port: Option<u16>,
     pub(crate) services: Vec<Service>,
+    /// Whether a test of the tables comes with it.
+    pub(crate) test: bool,
 }
 
 /// A service that the component lists.
@@ -49,18 +54,21 @@ const KNOWN: &[&str] = &[
     "cost",
     "port",
     "services",
+    "test",
     "crate",
 ];
 const NAME: &[char] = &['-', '_', '.'];
 const CAPABILITY: &[char] = &['-', '_', '.', ':', '/'];
 
-pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Component {
+/// The component, unless it is so wrong that nothing can be made of it.
+pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Option<Component> {
     let Parsed { input, arguments } = parsed;
     if !matches!(input.data, Data::Struct(_) | Data::Enum(_)) {
         problems.at(&input.ident, "a component is a struct; make this one");
     }
     if let Some(lifetime) = input.generics.lifetimes().next() {
         problems.at(lifetime, "a component owns what it holds; leave the lifetime out");
+        return None;
     }
     let mut component = Component {
         sdk: support::sdk(),
@@ -73,6 +81,7 @@ pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Component {
         cost: None,
         port: None,
         services: vec![Service::Own(input.ident.span())],
+        test: true,
         visibility: input.vis,
         ident: input.ident,
         generics: input.generics,
@@ -81,7 +90,7 @@ pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Component {
         let result = component.set(&argument, problems);
         problems.take(result);
     }
-    component
+    Some(component)
 }
 
 impl Component {
@@ -130,7 +139,11 @@ impl Component {
                 self.port = u16::try_from(port).ok();
             }
             "services" => {
-                self.services = self.listed(argument.list(Path::parse_mod_style, "Summarizer, Admin")?, problems)
+                self.services =
+                    self.listed(argument.list(|input| input.parse::<Path>(), "Summarizer, Admin")?, problems)
+            }
+            "test" => {
+                self.test = values::truth(argument.expression("false")?, "write `test = false` to leave the test out")?;
             }
             "crate" => self.sdk = argument.path()?,
             _ => {}
@@ -169,7 +182,7 @@ impl Component {
         }
         let service = |mut path: Path| {
             if path.is_ident(&self.ident) {
-                return Service::Own(self.ident.span());
+                return Service::Own(path.span());
             }
             if let Some(last) = path.segments.last_mut() {
                 last.ident = Ident::new(&format!("{}Service", last.ident.unraw()), last.ident.span());
@@ -208,7 +221,7 @@ mod tests {
         let mut problems = Problems::default();
         let source = format!("/// Shortens texts.\n#[component({arguments})]\npub struct TextSummarizer;");
         let parsed = parse::parse(source.parse().unwrap(), &mut problems).unwrap();
-        let component = model(parsed, &mut problems);
+        let component = model(parsed, &mut problems).unwrap();
         (component, problems.messages())
     }
 
@@ -246,7 +259,7 @@ mod tests {
             [
                 "version | `version` is given twice; keep one",
                 "colour | `component` has no argument `colour`; there are: `name`, `version`, `description`, `capabilities`, \
-                 `depends_on`, `context_window`, `cost`, `port`, `services`, `crate`",
+                 `depends_on`, `context_window`, `cost`, `port`, `services`, `test`, `crate`",
                 r#""a b" | the component's name "a b" holds ' '; allowed are letters, digits and `-`, `_`, `.`"#,
                 r#""1.2" | "1.2" is no version; write one like "1.2.0""#,
                 r#""x y" | the capability "x y" holds ' '; allowed are letters, digits and `-`, `_`, `.`, `:`, `/`"#,

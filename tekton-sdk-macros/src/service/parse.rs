@@ -131,5 +131,13 @@ fn cleaned_contract(mut contract: ItemTrait) -> TokenStream {
     contract.supertraits.push(syn::parse_quote!(::std::marker::Send));
     contract.supertraits.push(syn::parse_quote!(::std::marker::Sync));
     contract.colon_token.get_or_insert_default();
+    let name = &contract.ident;
+    let message = format!("`{{Self}}` does not serve the contract `{name}`");
+    let label = format!("write `impl {name} for {{Self}}`");
+    let explained =
+        |attribute: &Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "on_unimplemented");
+    if !contract.attrs.iter().any(explained) {
+        contract.attrs.push(syn::parse_quote!(#[diagnostic::on_unimplemented(message = #message, label = #label)]));
+    }
     contract.into_token_stream()
 }

@@ -45,3 +45,10 @@ pub(crate) fn placed(place: impl ToTokens, tokens: TokenStream) -> TokenStream {
     };
     tokens.into_iter().map(place).collect()
 }
+
+/// What the user wrote within a type of the SDK's, as if all of it stood there: whatever is wrong with it is told at that place,
+/// in the same words wherever it is used, and so only once.
+pub(crate) fn wrapped(before: TokenStream, inner: &TokenStream, after: TokenStream) -> TokenStream {
+    let (before, after) = (placed(inner, before), placed(inner, after));
+    quote!(#before #inner #after)
+}

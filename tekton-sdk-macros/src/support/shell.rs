@@ -27,6 +27,14 @@ impl Shell<'_> {
             #quiet
             #visibility struct #ident #generics (#sdk::private::PeerOf<#of>) #bounds;
 
+            #quiet
+            impl #parameters #ident #arguments #bounds {
+                /// The same client, whose calls have these options.
+                #visibility fn with(&self, options: #sdk::CallOptions) -> Self {
+                    Self(self.0.with(options))
+                }
+            }
+
             #[automatically_derived]
             impl #parameters ::std::clone::Clone for #ident #arguments #bounds {
                 fn clone(&self) -> Self {
@@ -75,6 +83,11 @@ impl Shell<'_> {
                     /// A fake that nothing is planned for.
                     #visibility fn new() -> Self {
                         Self(::std::default::Default::default(), ::std::marker::PhantomData)
+                    }
+
+                    /// The same fake, whose calls are recorded with these options.
+                    #visibility fn with(&self, options: #sdk::CallOptions) -> Self {
+                        Self(self.0.with(options), ::std::marker::PhantomData)
                     }
 
                     /// The calls that it gets, for the test to look at.

@@ -34,6 +34,14 @@ pub(crate) fn whole(value: &Expr, max: u64, otherwise: &str) -> Result<u64> {
     }
 }
 
+/// The truth value of a literal.
+pub(crate) fn truth(value: &Expr, otherwise: &str) -> Result<bool> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(truth), .. }) => Ok(truth.value),
+        _ => Err(Error::new_spanned(value, otherwise)),
+    }
+}
+
 /// The nanoseconds of a duration such as `2s` or `1.5 min`.
 pub(crate) fn nanoseconds(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;

@@ -5,6 +5,7 @@ mod descriptor;
 mod entry;
 mod landmark;
 mod operation;
+mod table;
 mod tool;
 
 pub use capability::{Capability, Score};
@@ -16,4 +17,5 @@ pub use landmark::landmarks;
 pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
+pub(crate) use table::problems;
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

@@ -8,9 +8,8 @@ use serde::Serialize;
 use super::Arguments;
 use crate::{
     context::Context,
-    contract::{Operation, Tool},
-    error::{Error, ErrorKind, FieldError, Result},
-    names::OperationName,
+    contract::{Operation, Tool, problems},
+    error::{Error, ErrorKind, Result},
     telemetry::ServedMetrics,
     time::BoxFuture,
 };
@@ -116,26 +115,7 @@ impl Operations {
 
     /// Checks names and tables, all at once.
     pub(super) fn validate(&self) -> Result<()> {
-        let mut wrong = Vec::new();
-        for (at, Entry { operation, .. }) in self.0.iter().enumerate() {
-            let key = format!("operations.{}", operation.name);
-            if let Err(error) = OperationName::new(operation.name) {
-                wrong.push(FieldError::new(&key, error.to_string()));
-            }
-            if self.0[..at].iter().any(|earlier| earlier.operation.name == operation.name) {
-                wrong.push(FieldError::new(&key, "is served twice; give one of them another name"));
-            }
-            if operation.description.trim().is_empty() {
-                wrong.push(FieldError::new(&key, "has no description; say what it does"));
-            }
-            for (at, parameter) in operation.parameters.iter().enumerate() {
-                if operation.parameters[..at].iter().any(|earlier| earlier.name == parameter.name) {
-                    wrong.push(FieldError::new(format!("{key}.{}", parameter.name), "is listed twice"));
-                }
-            }
-            let tool = Tool::of(operation).validate().into_iter();
-            wrong.extend(tool.map(|field| FieldError::new(format!("{key}.{}", field.field), field.problem)));
-        }
+        let wrong = problems(&self.table().collect::<Vec<_>>());
         if wrong.is_empty() { Ok(()) } else { Err(Error::config("the operations are wrong").with_fields(wrong)) }
     }
 }

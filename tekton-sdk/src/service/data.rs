@@ -28,9 +28,25 @@ use serde::{Serialize, de::DeserializeOwned};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross the wire",
     label = "an operation takes and answers values that serde and schemars know",
-    note = "put `#[tekton_sdk::data]` on `{Self}`, or derive `Serialize`, `Deserialize` and `JsonSchema`"
+    note = "put `#[tekton_sdk::data]` on each type of yours in it, or derive `Serialize`, `Deserialize` and `JsonSchema`"
 )]
 pub trait Data: Serialize + DeserializeOwned + JsonSchema + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Data for T {}
+
+/// The same type, if it crosses the wire.
+///
+/// Generated code names a type through this one trait wherever it needs it to be [`Data`]: where it is not, every use fails
+/// with the same words at the same place, which the compiler tells once.
+pub trait Crosses {
+    /// The type itself.
+    type Itself: Data;
+}
+
+impl<T: Data> Crosses for T {
+    type Itself = T;
+}
+
+/// `T`, which crosses the wire.
+pub type Checked<T> = <T as Crosses>::Itself;

@@ -3,15 +3,20 @@
 mod call;
 mod data;
 mod fields;
+mod options;
 mod outcome;
 #[cfg(feature = "host")]
 mod serve;
 mod table;
 
-pub use call::{PeerOf, call};
-pub use data::Data;
+pub use call::{Caller, PeerOf, call};
+pub use data::{Checked, Crosses, Data};
 pub use fields::Fields;
-pub use outcome::{Answer, Outcome};
+pub use options::CallOptions;
+pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
 pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
-pub use table::{Lists, Named, Own, Table, assert_distinct, find, optional, required, returns};
+pub use table::{Lists, Named, Own, Table, assert_distinct, assert_valid, find, optional, required, returns};
+
+#[cfg(all(test, feature = "macros"))]
+mod tests;

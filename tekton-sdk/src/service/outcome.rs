@@ -1,5 +1,6 @@
 //! What an operation may return.
 
+use super::Data;
 use crate::error::{Error, Result};
 
 /// What an operation returns: a `Result`, under whatever alias, whose error can become an [`Error`].
@@ -9,7 +10,9 @@ use crate::error::{Error, Result};
 )]
 pub trait Outcome {
     /// The answer.
-    type Value;
+    type Value: Data;
+    /// The type itself.
+    type Itself: Outcome<Value = Self::Value>;
 
     /// The same with the SDK's error.
     ///
@@ -18,13 +21,37 @@ pub trait Outcome {
     fn into_result(self) -> Result<Self::Value>;
 }
 
-impl<T, E: Into<Error>> Outcome for std::result::Result<T, E> {
+impl<T: Data, E: Refusal> Outcome for std::result::Result<T, E> {
     type Value = T;
+    type Itself = Self;
 
     fn into_result(self) -> Result<T> {
-        self.map_err(Into::into)
+        self.map_err(Refusal::into_error)
     }
 }
 
+/// The error of an operation: what can become an [`Error`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that an operation can end with",
+    label = "write `impl From<{Self}> for tekton_sdk::Error`, or return `tekton_sdk::Result`"
+)]
+pub trait Refusal {
+    /// The SDK's error.
+    fn into_error(self) -> Error;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> Refusal for E {
+    fn into_error(self) -> Error {
+        self.into()
+    }
+}
+
+/// `R`, which an operation may return.
+pub type Returned<R> = <R as Outcome>::Itself;
+
+/// What an operation that returns `R` answers.
+pub type Value<R> = <R as Outcome>::Value;
+
 /// What a client gives back for an operation that returns `R`.
-pub type Answer<R> = Result<<R as Outcome>::Value>;
+pub type Answer<R> = Result<Value<R>>;

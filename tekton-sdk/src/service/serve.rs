@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Data, Lists, Outcome, Table};
+use super::{Data, Lists, Table};
 use crate::{
     context::Context,
     contract::Operation,
@@ -12,37 +12,43 @@ use crate::{
 };
 
 /// One `#[service]` of the component `C`, by its tag.
+#[diagnostic::on_unimplemented(
+    message = "`{C}` has no such service",
+    label = "put `#[tekton_sdk::service]` on an `impl {C}`",
+    note = "`services()` in `#[component(…)]` is for a component that serves nothing"
+)]
 pub trait Service<C: Lists<Self>>: Table<C> {
+    /// The table of its operations.
+    const TABLE: &'static [Operation] = Self::OPERATIONS;
+
     /// Adds its operations.
     fn serve(component: &Arc<C>, operations: Operations) -> Operations;
 }
 
-/// Serves an async operation.
+/// Serves an async operation that answers a `T`.
 #[must_use]
-pub fn on<C, R, F, Fut>(operations: Operations, component: &Arc<C>, operation: &Operation, run: F) -> Operations
+pub fn on<T: Data, C, F, Fut>(operations: Operations, component: &Arc<C>, operation: &Operation, run: F) -> Operations
 where
     C: Send + Sync + 'static,
-    R: Outcome<Value: Data>,
     F: Fn(Arc<C>, Context, Arguments) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R>> + Send + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
 {
-    operations.on(component, *operation, move |component, context, arguments| {
-        let work = run(component, context, arguments);
-        async move { work.await?.into_result() }
-    })
+    operations.on(component, *operation, run)
 }
 
-/// Serves an operation that blocks.
+/// Serves an operation that blocks and answers a `T`.
 #[must_use]
-pub fn on_blocking<C, R, F>(operations: Operations, component: &Arc<C>, operation: &Operation, run: F) -> Operations
+pub fn on_blocking<T: Data, C, F>(
+    operations: Operations,
+    component: &Arc<C>,
+    operation: &Operation,
+    run: F,
+) -> Operations
 where
     C: Send + Sync + 'static,
-    R: Outcome<Value: Data>,
-    F: Fn(&C, Context, Arguments) -> Result<R> + Send + Sync + 'static,
+    F: Fn(&C, Context, Arguments) -> Result<T> + Send + Sync + 'static,
 {
-    operations.on_blocking(component, *operation, move |component, context, arguments| {
-        run(component, context, arguments)?.into_result()
-    })
+    operations.on_blocking(component, *operation, run)
 }
 
 /// The argument of this name.

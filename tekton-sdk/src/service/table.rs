@@ -1,7 +1,7 @@
 //! Tables of operations, put together and checked while the user's crate is compiled.
 
-use super::{Data, Outcome};
-use crate::contract::{Operation, Parameter};
+use super::Data;
+use crate::contract::{Operation, Parameter, problems};
 
 /// The component that a derive described.
 #[diagnostic::on_unimplemented(
@@ -28,12 +28,7 @@ pub struct Own;
 pub trait Lists<Tag> {}
 
 /// The operations of one `#[service]`, by its tag, for the component `C`.
-#[diagnostic::on_unimplemented(
-    message = "`{C}` has no such service",
-    label = "put `#[tekton_sdk::service]` on an `impl {C}`",
-    note = "`services()` in `#[component(…)]` is for a component that serves nothing"
-)]
-pub trait Table<C: Lists<Self>>: Sized {
+pub trait Table<C>: Sized {
     /// The table.
     const OPERATIONS: &'static [Operation];
 }
@@ -52,8 +47,8 @@ pub const fn optional<T: Data>(name: &'static str, description: &'static str) ->
 
 /// Says what the operation answers.
 #[must_use]
-pub const fn returns<R: Outcome<Value: Data>>(operation: Operation) -> Operation {
-    operation.returns::<R::Value>()
+pub const fn returns<T: Data>(operation: Operation) -> Operation {
+    operation.returns::<T>()
 }
 
 /// The operation of this name.
@@ -72,19 +67,22 @@ pub const fn find(table: &'static [Operation], name: &str) -> &'static Operation
     panic!("the table holds no operation of this name")
 }
 
-/// Refuses two operations of one name.
+/// Refuses an operation of the table that is there twice, or in one of the earlier tables.
 ///
 /// # Panics
-/// Naming the first one that is there twice.
-pub const fn assert_distinct(tables: &[&[Operation]]) {
-    let (mut table, mut at) = (0, 0);
-    while table < tables.len() {
-        if at == tables[table].len() {
-            (table, at) = (table + 1, 0);
-            continue;
+/// Naming the first one; the place is the caller's, where the service is listed.
+#[track_caller]
+pub const fn assert_distinct(earlier: &[&[Operation]], table: &[Operation]) {
+    let mut at = 0;
+    while at < table.len() {
+        let name = table[at].name;
+        let mut known = holds(table, at, name);
+        let mut other = 0;
+        while other < earlier.len() {
+            known = known || holds(earlier[other], earlier[other].len(), name);
+            other += 1;
         }
-        let name = tables[table][at].name;
-        if count(tables, name) > 1 {
+        if known {
             let (text, length) = twice(name);
             let (text, _) = text.split_at(length);
             match std::str::from_utf8(text) {
@@ -96,19 +94,27 @@ pub const fn assert_distinct(tables: &[&[Operation]]) {
     }
 }
 
-const fn count(tables: &[&[Operation]], name: &str) -> usize {
-    let (mut count, mut table) = (0, 0);
-    while table < tables.len() {
-        let mut at = 0;
-        while at < tables[table].len() {
-            if same(tables[table][at].name, name) {
-                count += 1;
-            }
-            at += 1;
+/// Refuses what only a run can know of the tables of one component: the test that `#[derive(Component)]` adds.
+///
+/// # Panics
+/// Naming everything that is wrong.
+#[track_caller]
+pub fn assert_valid(component: &str, tables: &[&[Operation]]) {
+    let wrong = problems(&tables.iter().copied().flatten().collect::<Vec<_>>());
+    let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+    assert!(wrong.is_empty(), "the operations of {component:?} are wrong: {}", wrong.join("; "));
+}
+
+/// Whether one of the first so many operations has this name.
+const fn holds(table: &[Operation], first: usize, name: &str) -> bool {
+    let mut at = 0;
+    while at < first {
+        if same(table[at].name, name) {
+            return true;
         }
-        table += 1;
+        at += 1;
     }
-    count
+    false
 }
 
 /// A message with the name in it; formatting is not there yet where this runs.
@@ -156,10 +162,11 @@ mod tests {
 
     #[test]
     fn two_of_one_name_are_refused_over_all_tables() {
-        const { assert_distinct(&[TABLE, &[], &[Operation::read("b", "C.")]]) };
-        let panic = std::panic::catch_unwind(|| assert_distinct(&[&[], TABLE, &[Operation::read("ab", "C.")]]));
+        const { assert_distinct(&[TABLE, &[]], &[Operation::read("b", "C.")]) };
+        let panic = std::panic::catch_unwind(|| assert_distinct(&[&[], TABLE], &[Operation::read("ab", "C.")]));
         let text = *panic.unwrap_err().downcast::<String>().unwrap();
         assert_eq!(text, "the operation `ab` is served twice; give one of them another `#[op(name = \"…\")]`");
-        assert!(std::panic::catch_unwind(|| assert_distinct(&[TABLE, TABLE])).is_err());
+        const TWICE: &[Operation] = &[Operation::read("a", "A."), Operation::write("a", "B.")];
+        assert!(std::panic::catch_unwind(|| assert_distinct(&[], TWICE)).is_err());
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     contract::{Descriptor, Operation},
     error::{Error, ErrorKind, Result},
     host::{Component, Operations, Serve},
+    service::CallOptions,
     tekton::Tekton,
     time::SharedClock,
 };
@@ -146,7 +147,12 @@ impl FakeComponent {
     }
 
     async fn play(&self, operation: &'static str, arguments: Value, context: Context) -> Result<Value> {
-        self.calls.push(RecordedCall { operation, arguments: arguments.clone(), context: context.clone() });
+        self.calls.push(RecordedCall {
+            operation,
+            arguments: arguments.clone(),
+            context: context.clone(),
+            options: CallOptions::new(),
+        });
         let Some(plan) = self.plans.get(operation) else {
             return Err(Error::internal("nothing is planned for this operation"));
         };
@@ -214,6 +220,8 @@ pub struct RecordedCall {
     pub arguments: Value,
     /// What the call inherited: deadline, trace, caller, attempt, idempotency key.
     pub context: Context,
+    /// What a generated fake was told by `with`; a [`FakeComponent`] sees what is sent, in the context.
+    pub options: CallOptions,
 }
 
 impl Calls {

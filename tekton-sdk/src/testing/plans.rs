@@ -15,16 +15,20 @@ use crate::{
     contract::Operation,
     error::{Error, ErrorKind, Result},
     host::Arguments,
-    service::{Data, Fields},
+    service::{CallOptions, Data, Fields},
+    time::BoxFuture,
 };
 
 /// The plans of a generated fake, and the calls that it got.
 ///
 /// What is planned for one operation is played in the order of planning, one step per call; the last step is repeated.
-#[derive(Default)]
+///
+/// Clones share both.
+#[derive(Clone, Default)]
 pub struct Plans {
-    steps: Mutex<BTreeMap<&'static str, Steps>>,
+    steps: Arc<Mutex<BTreeMap<&'static str, Steps>>>,
     calls: Calls,
+    options: CallOptions,
 }
 
 #[derive(Default)]
@@ -55,23 +59,36 @@ impl Plans {
         self.calls.clone()
     }
 
+    /// The same plans and calls, recorded with these options, and those that were given before which they leave open.
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { options: options.over(&self.options), ..self.clone() }
+    }
+
     /// Records one call and plays the step that is planned for it.
     ///
     /// # Errors
     /// What the test planned; [`Internal`](ErrorKind::Internal) if that is nothing.
-    pub async fn play<T: Data>(&self, operation: &'static Operation, fields: Fields) -> Result<T> {
+    ///
+    /// # Cancel safety
+    /// The call stays recorded, and its step played, when the future is dropped.
+    pub fn play<T: Data>(&self, operation: &'static Operation, fields: Fields) -> BoxFuture<'_, Result<T>> {
+        Box::pin(async move { serde_json::from_slice(&self.answer(operation, fields).await?).map_err(unreadable) })
+    }
+
+    async fn answer(&self, operation: &'static Operation, fields: Fields) -> Result<Bytes> {
         let json = fields.finish()?;
         let context = Context::current().unwrap_or_default();
         let arguments = serde_json::from_slice(&json).map_err(unreadable)?;
-        self.calls.push(RecordedCall { operation: operation.name, arguments, context });
+        let options = self.options.clone();
+        self.calls.push(RecordedCall { operation: operation.name, arguments, context, options });
         let arguments = Arguments::from_json(operation, json)?;
-        let answer = match self.next(operation.name)? {
-            Step::Answer(answer) => answer,
-            Step::Do(answer) => answer.lock().unwrap_or_else(PoisonError::into_inner)(&arguments)?,
-            Step::Fail(kind) => return Err(Error::new(kind, "a failure that the test planned")),
+        match self.next(operation.name)? {
+            Step::Answer(answer) => Ok(answer),
+            Step::Do(answer) => answer.lock().unwrap_or_else(PoisonError::into_inner)(&arguments),
+            Step::Fail(kind) => Err(Error::new(kind, "a failure that the test planned")),
             Step::Hang => std::future::pending().await,
-        };
-        serde_json::from_slice(&answer).map_err(unreadable)
+        }
     }
 
     fn next(&self, operation: &'static str) -> Result<Step> {

@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Generics};
+use syn::Attribute;
 
 use super::{
     super::model::{Operation, Service, Subject},
-    answer, boxed, fields, found, inputs, names, tag, title, value,
+    answering, boxed, fields, found, names, tag, title, with,
 };
 use crate::support::{self, shell::Shell};
 
@@ -26,27 +26,29 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                 sdk,
                 visibility,
                 ident: client,
-                generics: &Generics::default(),
+                generics: &service.generics,
                 of: &tag(service),
                 docs: &format!("Calls a component that serves `{contract}`; one method for each operation."),
             };
-            (Some(shell.client(&quote!(#name), query)), quote!(#client))
+            (Some(shell.client(&quote!(#name), query)), quote!(#client #arguments))
         }
     };
     let docs = format!(
         "What can be asked of a `{}`, for those who take whoever answers: its client and its fake do.",
         title(service)
     );
-    let generics = &service.generics;
+    let (generics, with) = (&service.generics, with(service));
     let declared = service.operations.iter().map(|operation| {
-        let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation));
+        let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &quote!()));
         quote!(#(#cfgs)* #docs #method;)
     });
     let inherent = service.operations.iter().map(|operation| method(service, operation));
     let delegated = service.operations.iter().map(|operation| {
         let (cfgs, method, ident, names) =
-            (&operation.cfgs, boxed(service, operation), &operation.ident, names(operation));
-        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(<#client>::#ident(self #names)) })
+            (&operation.cfgs, boxed(service, operation, &quote!()), &operation.ident, names(operation));
+        let begin = support::placed(&operation.output, quote!(<));
+        let end = support::placed(&operation.output, quote!(>::#ident(self #names)));
+        quote!(#(#cfgs)* #method { #begin #client #end })
     });
     quote! {
         #shell
@@ -55,6 +57,9 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #quiet
         #visibility trait #api #generics: ::std::marker::Send + ::std::marker::Sync #bounds {
             #(#declared)*
+
+            /// The same, whose calls have these options.
+            #with;
         }
 
         #quiet
@@ -65,22 +70,20 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #quiet
         impl #parameters #api #arguments for #client #bounds {
             #(#delegated)*
+
+            #with {
+                ::std::boxed::Box::new(<#client>::with(self, options))
+            }
         }
     }
 }
 
 fn method(service: &Service, operation: &Operation) -> TokenStream {
-    let sdk = &service.sdk;
-    let Operation { cfgs, ident, visibility, .. } = operation;
-    let (docs, inputs, answer) = (docs_of(operation), inputs(operation, &quote!('_)), answer(service, operation));
-    let (found, fields, value) = (found(service, operation), fields(service, operation), value(service, operation));
-    quote! {
-        #(#cfgs)*
-        #docs
-        #visibility async fn #ident(&self #inputs) -> #answer {
-            #sdk::private::call::<#value>(self.0.peer(), #found, #fields).await
-        }
-    }
+    let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &operation.visibility));
+    let (found, fields) = (found(service, operation), fields(service, operation));
+    let given = quote!(self.0.caller(), #found, #fields);
+    let call = answering(service, operation, quote!(private::call), quote!(), given);
+    quote!(#(#cfgs)* #docs #method { #call })
 }
 
 /// The operation's own docs, and what is true of every call.

@@ -2,18 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Generics;
 
 use super::{
     super::model::{Service, Subject},
-    boxed, fields, found, plan_name, tag, value,
+    answering, boxed, fields, found, plan_name, tag, with,
 };
 use crate::support::{self, shell::Shell};
 
 pub(super) fn expand(service: &Service) -> TokenStream {
     let (sdk, api, visibility) = (&service.sdk, &service.api, &service.visibility);
     let (parameters, arguments, bounds) = service.generics.split_for_impl();
-    let quiet = support::quiet();
+    let (quiet, with) = (support::quiet(), with(service));
     let (shell, fake) = match &service.subject {
         Subject::Block { fake, .. } => (None, fake.clone()),
         Subject::Contract { contract, fake, .. } => {
@@ -21,33 +20,36 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                 sdk,
                 visibility,
                 ident: fake,
-                generics: &Generics::default(),
+                generics: &service.generics,
                 of: &tag(service),
                 docs: &format!(
                     "Stands in for a component that serves `{contract}`: it does what is planned, and records every call."
                 ),
             };
-            (Some(shell.fake()), quote!(#fake))
+            (Some(shell.fake()), quote!(#fake #arguments))
         }
     };
     let plans = service.operations.iter().map(|operation| {
-        let (cfgs, name, value) = (&operation.cfgs, plan_name(operation), value(service, operation));
+        let (cfgs, name) = (&operation.cfgs, plan_name(operation));
+        let plan = quote!(#sdk::testing::Plan<'_, #sdk::private::Value<);
+        let plan = support::wrapped(plan, &operation.output, quote!(> >));
         let (visibility, found) = (&operation.visibility, found(service, operation));
-        let of = support::placed(&operation.output, quote!(of));
+        let of = answering(service, operation, quote!(testing::Plans::of), quote!(), quote!(&self.0, #found));
         let docs = format!("The plan of `{}`.", operation.ident);
         quote! {
             #(#cfgs)*
             #[doc = #docs]
-            #visibility fn #name(&self) -> #sdk::testing::Plan<'_, #value> {
-                self.0.#of(#found)
+            #visibility fn #name(&self) -> #plan {
+                #of
             }
         }
     });
     let played = service.operations.iter().map(|operation| {
-        let (cfgs, method, value) = (&operation.cfgs, boxed(service, operation), value(service, operation));
+        let (cfgs, method) = (&operation.cfgs, boxed(service, operation, &quote!()));
         let (found, fields) = (found(service, operation), fields(service, operation));
-        let play = support::placed(&operation.output, quote!(play));
-        quote!(#(#cfgs)* #method { ::std::boxed::Box::pin(self.0.#play::<#value>(#found, #fields)) })
+        let given = quote!(&self.0, #found, #fields);
+        let play = answering(service, operation, quote!(testing::Plans::play), quote!(), given);
+        quote!(#(#cfgs)* #method { #play })
     });
     quote! {
         #shell
@@ -60,6 +62,10 @@ pub(super) fn expand(service: &Service) -> TokenStream {
             #quiet
             impl #parameters #api #arguments for #fake #bounds {
                 #(#played)*
+
+                #with {
+                    ::std::boxed::Box::new(<#fake>::with(self, options))
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ mod table;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, Type};
 
 use super::model::{Given, Need, Operation, Parameter, Service, Subject};
 use crate::support::{
@@ -27,7 +27,11 @@ pub(crate) fn expand(service: &Service) -> TokenStream {
 fn tag(service: &Service) -> TokenStream {
     let sdk = &service.sdk;
     match &service.subject {
-        Subject::Block { tag: Some(tag), .. } | Subject::Contract { tag, .. } => quote!(#tag),
+        Subject::Block { tag: Some(tag), .. } => quote!(#tag),
+        Subject::Contract { tag, .. } => {
+            let (_, arguments, _) = service.generics.split_for_impl();
+            quote!(#tag #arguments)
+        }
         Subject::Block { tag: None, .. } => quote!(#sdk::private::Own),
     }
 }
@@ -39,7 +43,7 @@ fn found(service: &Service, operation: &Operation) -> TokenStream {
         Subject::Block { component, .. } => {
             quote!(const { #sdk::private::find(<#tag as #sdk::private::Table<#component>>::OPERATIONS, #name) })
         }
-        Subject::Contract { .. } => quote!(const { #sdk::private::find(#tag::OPERATIONS, #name) }),
+        Subject::Contract { .. } => quote!(const { #sdk::private::find(<#tag>::OPERATIONS, #name) }),
     }
 }
 
@@ -89,30 +93,53 @@ fn fields(service: &Service, operation: &Operation) -> TokenStream {
             (_, Pass::Value) => (quote!(maybe), quote!(&#ident)),
             _ => (quote!(maybe_borrowed), quote!(#ident)),
         };
-        // A mistake in the type is told at the type.
-        let method = support::placed(ty, method);
-        quote!(.#method(#name, #value))
+        let checked = (!lent).then(|| {
+            let ty = match types::option_of(ty) {
+                Some(Type::Reference(inner)) => &inner.elem.to_token_stream(),
+                Some(inner) => &inner.to_token_stream(),
+                None => &decoded.ty,
+            };
+            let checked = checked(service, ty);
+            quote!(::<#checked>)
+        });
+        quote!(.#method #checked (#name, #value))
     });
     quote!(#sdk::private::Fields::new() #(#fields)*)
 }
 
-/// What the client gives back.
-fn answer(service: &Service, operation: &Operation) -> TokenStream {
-    let (sdk, output) = (&service.sdk, &operation.output);
-    quote!(#sdk::private::Answer<#output>)
-}
-
-/// What the operation answers, without the `Result`.
-fn value(service: &Service, operation: &Operation) -> TokenStream {
-    let (sdk, output) = (&service.sdk, &operation.output);
-    quote!(<#output as #sdk::private::Outcome>::Value)
-}
-
-/// The method of the client trait, without its body.
-fn boxed(service: &Service, operation: &Operation) -> TokenStream {
+/// The type of an argument, if it crosses the wire.
+fn checked(service: &Service, ty: &TokenStream) -> TokenStream {
     let sdk = &service.sdk;
-    let (ident, inputs, answer) = (&operation.ident, inputs(operation, &quote!('call)), answer(service, operation));
-    quote_spanned!(ident.span()=> fn #ident<'call>(&'call self #inputs) -> #sdk::time::BoxFuture<'call, #answer>)
+    support::wrapped(quote!(#sdk::private::Checked<), ty, quote!(>))
+}
+
+/// A call of the SDK's that is generic in what the operation answers, without the `Result`.
+fn answering(
+    service: &Service,
+    operation: &Operation,
+    function: TokenStream,
+    inferred: TokenStream,
+    given: TokenStream,
+) -> TokenStream {
+    let sdk = &service.sdk;
+    let after = quote!(> #inferred >(#given));
+    support::wrapped(quote!(#sdk::#function::<#sdk::private::Value<), &operation.output, after)
+}
+
+/// The method of client, client trait and fake, without its body; it begins with the visibility.
+fn boxed(service: &Service, operation: &Operation, visibility: &TokenStream) -> TokenStream {
+    let (sdk, output) = (&service.sdk, &operation.output);
+    let (ident, inputs) = (&operation.ident, inputs(operation, &quote!('call)));
+    let future = quote!(#sdk::time::BoxFuture<'call, #sdk::private::Answer<);
+    let future = support::wrapped(future, output, quote!(> >));
+    quote_spanned!(ident.span()=> #visibility fn #ident<'call>(&'call self #inputs) -> #future)
+}
+
+/// How the client trait gives options, without its body.
+fn with(service: &Service) -> TokenStream {
+    let (sdk, api) = (&service.sdk, &service.api);
+    let (_, arguments, _) = service.generics.split_for_impl();
+    quote!(fn with(&self, options: #sdk::CallOptions) -> ::std::boxed::Box<dyn #api #arguments + '_>)
 }
 
 /// The plan's method of a fake.

@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::{
     super::model::{Given, Need, Operation, Parameter, Service, Subject},
-    found, tag,
+    answering, checked, found, tag,
 };
 use crate::support::{self, types::Pass};
 
@@ -23,6 +23,8 @@ pub(super) fn expand(service: &Service) -> TokenStream {
             (component.clone(), quote!(<#component>))
         }
         Subject::Contract { contract, .. } => {
+            let (_, arguments, _) = service.generics.split_for_impl();
+            let contract = quote!(#contract #arguments);
             let bound: syn::WherePredicate = syn::parse_quote! {
                 __Component: #contract + #sdk::private::Lists<#tag> + ::std::marker::Send + ::std::marker::Sync + 'static
             };
@@ -33,11 +35,12 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     };
     let (parameters, _, bounds) = generics.split_for_impl();
     let operations = service.operations.iter().map(|operation| run(service, operation, &subject));
+    let header = support::wrapped(quote!(#sdk::private::Service<), &component, quote!(>));
     quote! {
         #sdk::private::when_host! {
             #quiet
             #[automatically_derived]
-            impl #parameters #sdk::private::Service<#component> for #tag #bounds {
+            impl #parameters #header for #tag #bounds {
                 fn serve(
                     component: &::std::sync::Arc<#component>,
                     operations: #sdk::host::Operations,
@@ -62,23 +65,26 @@ fn run(service: &Service, operation: &Operation, subject: &TokenStream) -> Token
         Parameter::Given(given) => passed(service, given),
     });
     let call = quote!(#subject::#ident(&component #(, #passed)*));
-    let (on, body) = if operation.is_async {
-        (quote!(on), quote!(async move { ::std::result::Result::Ok(#call.await) }))
+    let waited = if operation.is_async { quote!(#call.await) } else { call };
+    let after = quote!(> as #sdk::private::Outcome>::into_result(#waited));
+    let settled = support::wrapped(quote!(<#sdk::private::Returned<), &operation.output, after);
+    let (on, inferred, body) = if operation.is_async {
+        (quote!(private::on), quote!(, _, _, _), quote!(async move { #settled }))
     } else {
-        (quote!(on_blocking), quote!({ ::std::result::Result::Ok(#call) }))
+        (quote!(private::on_blocking), quote!(, _, _), quote!({ #settled }))
     };
-    let on = support::placed(&operation.output, quote!(#sdk::private::#on));
+    let given = quote!(operations, component, #found, |component, #context, #arguments| #body);
+    let on = answering(service, operation, on, inferred, given);
     quote! {
         #(#cfgs)*
-        let operations =
-            #on(operations, component, #found, |component, #context, #arguments| #body);
+        let operations = #on;
     }
 }
 
 fn passed(service: &Service, given: &Given) -> TokenStream {
     let sdk = &service.sdk;
     let Given { name, decoded, .. } = given;
-    let ty = &decoded.ty;
+    let ty = checked(service, &decoded.ty);
     let read = match &given.need {
         Need::Default(default) => {
             let default = match decoded.converted {

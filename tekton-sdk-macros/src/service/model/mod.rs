@@ -7,7 +7,7 @@ mod tests;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt, spanned::Spanned};
+use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt};
 
 pub(crate) use self::{
     operation::Operation,
@@ -18,7 +18,7 @@ use crate::support::{
     self,
     arguments::{self, Argument},
     problems::Problems,
-    values,
+    types, values,
 };
 
 /// A service that can be put into words; what was wrong is left out.
@@ -85,8 +85,8 @@ pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service>
             (subject, block.generics.clone(), api, Some(block.self_ty.to_token_stream()))
         }
         Annotated::Contract(contract) => {
-            if !contract.generics.params.is_empty() {
-                problems.at(&contract.generics, "a contract cannot be generic; name the types");
+            if let Some(lifetime) = contract.generics.lifetimes().next() {
+                problems.at(lifetime, "what crosses the wire is owned; leave the lifetime out");
                 return None;
             }
             let name = contract.ident.unraw();
@@ -98,7 +98,7 @@ pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service>
                 name: said.component.clone().unwrap_or_else(|| values::kebab(&name.to_string())),
                 capability: said.capability.clone(),
             };
-            (subject, Generics::default(), format_ident!("{name}Api"), None)
+            (subject, without_self(&contract.generics), format_ident!("{name}Api"), None)
         }
     };
     let given = match &parsed.item {
@@ -121,6 +121,16 @@ pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service>
     let public = operations.iter().any(|operation| operation.visibility.to_string() == "pub");
     let visibility = given.unwrap_or_else(|| if public { quote!(pub) } else { quote!(pub(crate)) });
     Some(Service { sdk, subject, api, visibility, generics, operations })
+}
+
+/// The generics of a contract's client and fake: what is asked of the implementor is not asked of them.
+fn without_self(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    if let Some(bounds) = generics.where_clause.take() {
+        let others = bounds.predicates.into_iter().filter(|bound| types::names_self(bound.to_token_stream()).is_none());
+        generics.make_where_clause().predicates.extend(others);
+    }
+    generics
 }
 
 /// At least as visible as the crate: a private operation is served all the same.
@@ -202,14 +212,4 @@ fn block_of(ty: &Type, name: Option<&Ident>) -> syn::Result<(Subject, Ident)> {
         title: title.to_string(),
     };
     Ok((subject, format_ident!("{}Api", name.map_or(title, IdentExt::unraw), span = Span::call_site())))
-}
-
-impl Service {
-    /// The span of the component's name in the block, for what the compiler says of it.
-    pub(crate) fn span(&self) -> Span {
-        match &self.subject {
-            Subject::Block { component, .. } => component.span(),
-            Subject::Contract { contract, .. } => contract.span(),
-        }
-    }
 }

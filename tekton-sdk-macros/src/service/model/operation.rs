@@ -63,6 +63,12 @@ impl Operation {
         if let Some(problem) = values::name_problem(&name, &['-', '_', '.']) {
             problems.add(Error::new(name_span, format!("the operation name {name:?} {problem}")));
         }
+        if ident == "with" {
+            let message =
+                "a client's `with` takes its options; name the method otherwise, and write `#[op(name = \"with\")]`";
+            problems.at(&ident, message);
+            return None;
+        }
         let receives = receiver(method, problems);
         let parameters = parameters(method, &docs, within, problems);
         let output = output(method, within, problems);
@@ -117,16 +123,16 @@ impl Said {
     fn set(&mut self, argument: &Argument) -> syn::Result<()> {
         match argument.key.to_string().as_str() {
             "read" => {
-                argument.flag()?;
                 self.read = Some(argument.key.clone());
+                argument.flag()?;
             }
             "write" => {
-                argument.flag()?;
                 self.write = Some(argument.key.clone());
+                argument.flag()?;
             }
             "idempotent" => {
-                argument.flag()?;
                 self.idempotent = true;
+                argument.flag()?;
             }
             "name" => self.name = Some(argument.text("\"set-limit\"")?),
             "timeout" => {

@@ -210,8 +210,8 @@ fn the_place_of_the_attribute_is_judged() {
         ),
         (
             "",
-            "trait Count<T> { /// D.\n #[op(read)] fn f(&self) -> R; }",
-            "<T> | a contract cannot be generic; name the types",
+            "trait Count<'a> { /// D.\n #[op(read)] fn f(&self) -> R; }",
+            "'a | what crosses the wire is owned; leave the lifetime out",
         ),
         (
             "",

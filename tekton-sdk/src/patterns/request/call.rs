@@ -188,6 +188,12 @@ impl<'a, T> Call<'a, T> {
         self
     }
 
+    /// Attaches these values for policies of the application's own.
+    pub(crate) fn extensions(mut self, values: &http::Extensions) -> Self {
+        self.extensions.extend(values.clone());
+        self
+    }
+
     /// Sends the call and hands out the answer as it comes: any status, the body a stream.
     ///
     /// # Errors

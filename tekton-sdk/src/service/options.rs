@@ -1,0 +1,142 @@
+//! What one call, or some calls, are to have otherwise.
+
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+
+use crate::patterns::request::Call;
+
+/// What the calls of a generated client are to have otherwise than the handle says: given to its `with`, which makes a client
+/// that has them.
+///
+/// ```
+/// # #[cfg(feature = "macros")] tekton_sdk::testing::block_on(async {
+/// use std::time::Duration;
+/// use tekton_sdk::{CallOptions, Component, Result, service, testing::TestBed};
+///
+/// /// Counts.
+/// #[derive(Component)]
+/// struct Counter;
+///
+/// #[service]
+/// impl Counter {
+///     /// Adds.
+///     #[op(write)]
+///     async fn add(&self, a: u8, b: u8) -> Result<u8> {
+///         Ok(a + b)
+///     }
+/// }
+///
+/// let bed = TestBed::new()?;
+/// bed.serve(Counter).await?;
+/// let counter: CounterClient = bed.tekton().find().await?;
+/// let options = CallOptions::new().timeout(Duration::from_secs(2)).idempotency_key("order-17");
+/// assert_eq!(counter.with(options).add(1, 2).await?, 3);
+/// # bed.shutdown().await?;
+/// # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// Limits the call with all its attempts. Default: the handle's.
+    pub timeout: Option<Duration>,
+    /// Limits one attempt. Default: the handle's.
+    pub attempt_timeout: Option<Duration>,
+    /// The most bytes of the answer that are read. Default: the handle's.
+    pub max_response_bytes: Option<usize>,
+    /// Sent on every attempt, so that the callee carries the call out once. Default: none.
+    pub idempotency_key: Option<String>,
+    /// Headers to send. Default: none.
+    pub headers: HeaderMap,
+    /// Values for policies of the application's own. Default: none.
+    pub extensions: Extensions,
+}
+
+impl CallOptions {
+    /// Nothing otherwise.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Limits a call with all its attempts. The deadline of the running operation bounds it too.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Limits one attempt.
+    #[must_use]
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.attempt_timeout = Some(limit);
+        self
+    }
+
+    /// Reads at most so many bytes of the answer.
+    #[must_use]
+    pub fn max_response_bytes(mut self, cap: usize) -> Self {
+        self.max_response_bytes = Some(cap);
+        self
+    }
+
+    /// Sends this key on every attempt of a call, so that the callee carries it out once, and a write may be repeated.
+    ///
+    /// All calls that are made with it are one call to the callee. A key that is none (1 to 256 visible ASCII characters) is told
+    /// when a call is awaited.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Sets a header. Those that the pipeline writes itself (trace, deadline, attempt, caller) are overwritten by it.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Attaches a value for policies of the application's own.
+    #[must_use]
+    pub fn extension<E: Clone + Send + Sync + 'static>(mut self, value: E) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
+    /// These options, and those of the earlier ones that they leave open.
+    pub(crate) fn over(mut self, earlier: &Self) -> Self {
+        let mut headers = earlier.headers.clone();
+        self.headers.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
+        let mut extensions = earlier.extensions.clone();
+        extensions.extend(std::mem::take(&mut self.extensions));
+        Self {
+            timeout: self.timeout.or(earlier.timeout),
+            attempt_timeout: self.attempt_timeout.or(earlier.attempt_timeout),
+            max_response_bytes: self.max_response_bytes.or(earlier.max_response_bytes),
+            idempotency_key: self.idempotency_key.or_else(|| earlier.idempotency_key.clone()),
+            headers,
+            extensions,
+        }
+    }
+
+    /// The call, with these options.
+    pub(crate) fn apply<'a, T>(&self, mut call: Call<'a, T>) -> Call<'a, T> {
+        for (name, value) in &self.headers {
+            call = call.header(name.clone(), value.clone());
+        }
+        if let Some(limit) = self.timeout {
+            call = call.timeout(limit);
+        }
+        if let Some(limit) = self.attempt_timeout {
+            call = call.attempt_timeout(limit);
+        }
+        if let Some(cap) = self.max_response_bytes {
+            call = call.max_response_bytes(cap);
+        }
+        if let Some(key) = &self.idempotency_key {
+            call = call.idempotency_key(key);
+        }
+        call.extensions(&self.extensions)
+    }
+}
