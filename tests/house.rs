@@ -237,6 +237,7 @@ fn handles_cross_threads() {
     handle::<host::Served>();
     handle::<host::Server>();
     handle::<tekton_sdk::landmarks::Landmarks>();
+    handle::<tekton_sdk::patterns::breaker::CircuitBreakerLayer>();
     handle::<policy::Backoff>();
     handle::<policy::Pipeline>();
     handle::<policy::RetryBudget>();

@@ -1,8 +1,10 @@
 //! The macros of `tekton-sdk`; use them through that crate.
 //!
 //! [`macro@Component`] makes a component of a struct, [`macro@service`] operations of its methods, [`macro@data`] a value on
-//! the wire of a type, and [`macro@landmark`] marks a place. `docs/macros.md` of the repository says what they expand to.
+//! the wire of a type, [`macro@landmark`] marks a place, and [`macro@circuit_breaker`] stops calling what is down.
+//! `docs/macros.md` of the repository says what they expand to.
 
+mod breaker;
 mod component;
 mod data;
 mod landmark;
@@ -12,6 +14,35 @@ mod snapshot;
 mod support;
 
 use proc_macro::TokenStream;
+
+/// Puts a circuit breaker around a function or a method, `async` or not: so many failures in a row, and calls are refused
+/// at once, until the callee had time to recover. Then one call probes, and closes the breaker if it goes well.
+///
+/// | argument | type | default | meaning |
+/// |---|---|---|---|
+/// | `failure_threshold` | whole number of at least 1 | `5` | how many failures in a row open it |
+/// | `timeout` | `"60s"`, `"250ms"`, `"5min"` | `"60s"` | how long it stays open, each time |
+/// | `name` | text | the function's module path and name | what it is called in errors and logs |
+/// | `crate` | path in a text | found by the name in your `Cargo.toml` | where the SDK is, if it is re-exported |
+///
+/// The function returns a `Result`, under whatever alias, whose error has `From<tekton_sdk::patterns::breaker::Refused>`
+/// and borrows nothing: `tekton_sdk::Error`, `anyhow::Error` and `Box<dyn Error + Send + Sync>` do. An `Err` is a failure,
+/// and so is a panic; a `tekton_sdk::Error` is judged as `tekton_sdk::policy::ByError` does. A future that is dropped
+/// counts nothing.
+///
+/// There is one breaker for each function, whatever the receiver and the arguments are: all instances of a generic
+/// function share it. It is on the runtime's clock; `tekton_sdk::patterns::breaker::function_breakers` shows it.
+///
+/// It cannot stand on a function that is `const`, `unsafe` or `extern`, that returns `impl Future`, or that has no body.
+///
+/// ```text
+/// #[tekton_sdk::circuit_breaker(failure_threshold = 5, timeout = "60s")]
+/// async fn charge(&self, card: &Card) -> Result<Receipt> { … }
+/// ```
+#[proc_macro_attribute]
+pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    breaker::expand(arguments.into(), item.into()).into()
+}
 
 /// Makes a struct or an enum a value that crosses the wire: it derives serde's `Serialize` and `Deserialize` and
 /// schemars' `JsonSchema`, without a dependency of yours on either.

@@ -1,4 +1,4 @@
-//! The expansion of one component, kept as a text to read. `UPDATE_SNAPSHOT=1 cargo test -p tekton-sdk-macros` writes it anew.
+//! The expansions of one component and of two functions, kept as texts to read. `UPDATE_SNAPSHOT=1 cargo test -p tekton-sdk-macros` writes it anew.
 
 use std::{env, fs, path::Path};
 
@@ -21,6 +21,26 @@ const BLOCK: &str = r#"
     }
 "#;
 
+const FUNCTIONS: [(&str, &str); 2] = [
+    (
+        r#"failure_threshold = 3, timeout = "30s", crate = "tekton_sdk""#,
+        r#"
+    /// Charges a card.
+    pub async fn charge(&self, card: &Card) -> Result<Receipt> {
+        self.bank.charge(card).await
+    }
+"#,
+    ),
+    (
+        r#"name = "rates", crate = "tekton_sdk""#,
+        r#"
+    fn rate((from, to): (Currency, Currency)) -> Result<impl Into<f64>, Failed> {
+        rates::between(from, to)
+    }
+"#,
+    ),
+];
+
 /// What is kept where the SDK has its host or its testing kit, shown as if it always were.
 fn opened(file: syn2::File) -> syn2::File {
     let open = |item| match item {
@@ -37,8 +57,21 @@ fn opened(file: syn2::File) -> syn2::File {
 fn one_expansion_is_as_it_was() {
     let derived = crate::component::expand(STRUCT.parse().unwrap());
     let made = crate::service::expand("crate = \"tekton_sdk\"".parse().unwrap(), BLOCK.parse().unwrap());
-    let code = prettyplease::unparse(&opened(syn2::parse_str(&format!("{derived} {made}")).unwrap()));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/summarizer.txt");
+    same("summarizer", &format!("{derived} {made}"));
+}
+
+#[test]
+fn the_expansion_of_a_breaker_is_as_it_was() {
+    let made = |(arguments, item): (&str, &str)| {
+        crate::breaker::expand(arguments.parse().unwrap(), item.parse().unwrap()).to_string()
+    };
+    same("circuit_breaker", &format!("impl Till {{ {} }}", FUNCTIONS.map(made).join(" ")));
+}
+
+/// Compares the expansion with the one that is kept.
+fn same(name: &str, code: &str) {
+    let code = prettyplease::unparse(&opened(syn2::parse_str(code).unwrap()));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/{name}.txt"));
     if env::var_os("UPDATE_SNAPSHOT").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &code).unwrap();

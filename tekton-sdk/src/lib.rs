@@ -52,8 +52,9 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport` (reqwest, rustls) |
 //! | `host` | yes | a component served on one port |
-//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]` |
+//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]`, `#[circuit_breaker]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
+//! | `tower` | no | the circuit breaker as a `tower::Layer` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -104,7 +105,7 @@ pub use service::{CallOptions, Data};
 pub use tekton::{Client, Peer, Tekton};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use tekton_sdk_macros::{Component, data, landmark, service};
+pub use tekton_sdk_macros::{Component, circuit_breaker, data, landmark, service};
 
 /// What this crate tells others of itself.
 pub const SDK: &str = concat!("tekton-sdk/", env!("CARGO_PKG_VERSION"));

@@ -6,6 +6,8 @@ pub use schemars;
 pub use serde;
 
 pub use crate::contract::{Detail, Landmark};
+#[cfg(feature = "macros")]
+pub use crate::patterns::breaker::{FunctionBreaker, Guarded};
 pub use crate::service::*;
 
 /// Keeps its items where the SDK has its host.

@@ -17,4 +17,6 @@ mod mcp;
 mod observe;
 mod p01_request;
 mod p01_retry;
+mod p05_attribute;
+mod p05_layer;
 mod vectors;

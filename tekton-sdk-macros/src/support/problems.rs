@@ -24,6 +24,11 @@ impl Problems {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The compiler's errors.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(Error::into_compile_error).collect()

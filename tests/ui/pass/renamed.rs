@@ -37,4 +37,10 @@ impl Count for Shelf {
     }
 }
 
+/// A function with a breaker.
+#[mesh::inner::circuit_breaker(crate = "crate::mesh::inner")]
+pub async fn charge() -> Result<u8> {
+    Ok(1)
+}
+
 fn main() {}

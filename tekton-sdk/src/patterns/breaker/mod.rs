@@ -31,6 +31,10 @@
 mod atomic;
 mod circuit;
 mod config;
+#[cfg(feature = "macros")]
+mod function;
+#[cfg(feature = "tower")]
+mod layer;
 mod machine;
 mod permit;
 mod policy;
@@ -44,6 +48,15 @@ use crate::tekton::Tekton;
 
 pub use circuit::CircuitBreaker;
 pub use config::BreakerConfig;
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use function::function_breakers;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use function::{FunctionBreaker, Guarded};
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use layer::{ByResult, CircuitBreakerFuture, CircuitBreakerLayer, CircuitBreakerService};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{BreakerPolicy, Scope};
 pub use refused::Refused;

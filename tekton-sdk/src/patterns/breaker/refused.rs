@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::BreakerState;
-use crate::error::{Error, ErrorKind, Sent};
+use crate::error::{Error, ErrorKind, Sent, Verdict};
 
 /// A breaker let a call not through: nothing was sent.
 ///
-/// It converts into the SDK's [`Error`] of kind [`Rejected`](ErrorKind::Rejected), and into `anyhow::Error` and the like.
+/// It converts into the SDK's [`Error`] of kind [`Rejected`](ErrorKind::Rejected), with the verdict
+/// [`Ignored`](Verdict::Ignored), and into `anyhow::Error` and the like.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -35,7 +36,8 @@ impl std::error::Error for Refused {}
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
-        let error = Self::new(ErrorKind::Rejected, refused.to_string()).with_sent(Sent::No);
+        let error = Self::new(ErrorKind::Rejected, refused.to_string());
+        let error = error.with_sent(Sent::No).with_verdict(Verdict::Ignored);
         match refused.retry_after {
             Some(wait) => error.with_retry_after(wait),
             None => error,
