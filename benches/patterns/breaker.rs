@@ -180,5 +180,36 @@ fn two_threads(selection: &Selection) {
 #[cfg(not(feature = "peers"))]
 fn layers(_selection: &Selection) {}
 
+/// A service that answers at once, behind a layer. Every call is made ready, called and awaited.
 #[cfg(feature = "peers")]
-fn layers(_selection: &Selection) {}
+fn layers(selection: &Selection) {
+    use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+
+    let title = "breaker: a tower layer over a service that answers at once";
+    if !selection.takes(title) {
+        return;
+    }
+    let runtime = crate::request::runtime();
+    let inner = || service_fn(|n: u64| std::future::ready(Ok::<_, std::io::Error>(n)));
+    let runtime = &runtime;
+    fn each<S: Service<u64>>(runtime: &tokio::runtime::Runtime, mut service: S) -> impl FnMut(u64)
+    where
+        S::Error: std::fmt::Debug,
+    {
+        move |operations| {
+            runtime.block_on(async {
+                for n in 0..operations {
+                    let ready = service.ready().await.expect("it is always ready");
+                    let _ = keep(ready.call(black_box(n)).await.is_ok());
+                }
+            });
+        }
+    }
+    let theirs = tower_resilience_circuitbreaker::CircuitBreakerLayer::builder().build().expect("the defaults are valid");
+    let ours = tekton_sdk::patterns::breaker::CircuitBreakerLayer::new(breaker(BreakerConfig::default()));
+    Table::new(title)
+        .case("tower-resilience-circuitbreaker", each(runtime, theirs.layer(inner())))
+        .case("tekton", each(runtime, ours.layer(inner())))
+        .case("limit: the service alone", each(runtime, inner()))
+        .run(selection);
+}
