@@ -72,8 +72,11 @@ impl Bad {
             .clock(clock.clone())
             .observer(told.clone())
             .backoff(Backoff::new(waits))
-            // Enough for tests that are about something else.
-            .configure(|config| config.retry.budget_reserve = 1000);
+            // Enough for tests that are about something else; and a breaker would refuse most of what fails here.
+            .configure(|config| {
+                config.retry.budget_reserve = 1000;
+                config.breaker.enabled = false;
+            });
         let tekton = change(builder).build().unwrap();
         let peer = tekton.peer_at("http://engram:8005").unwrap();
         Self { tekton, peer, script, clock, told }
@@ -445,7 +448,8 @@ impl Transport for Tenth {
 /// How many attempts 100 clients make for so many calls each, one after the other.
 async fn attempts_of_a_hundred_clients(calls: usize, change: impl FnOnce(TektonBuilder) -> TektonBuilder) -> usize {
     let peer = Tenth::default();
-    let tekton = change(Tekton::builder().transport(peer.clone())).build().unwrap();
+    let builder = Tekton::builder().transport(peer.clone()).configure(|config| config.breaker.enabled = false);
+    let tekton = change(builder).build().unwrap();
     join_all((0..100).map(|number| {
         let client = tekton.calling_as(format!("client-{number}")).peer_at("http://engram:8005").unwrap();
         async move {

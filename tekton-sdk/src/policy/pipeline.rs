@@ -16,7 +16,7 @@ use crate::{
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
 /// 3. `retry`: attempts, for what may be carried out again, within the target's budget;
 /// 4. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
-/// 5. the policies of rooms that take part in each attempt: `breaker`, which refuses while the callee is not well;
+/// 5. `breaker`: refuses while the callee is not well, and is told how the attempt went;
 /// 6. `attempt-timeout`: one attempt, if a limit is set;
 /// 7. the policies that the builder adds, in the order in which they were added;
 /// 8. `resolve`: finds the endpoint, the newest that answers first;
