@@ -205,7 +205,8 @@ fn layers(selection: &Selection) {
             });
         }
     }
-    let theirs = tower_resilience_circuitbreaker::CircuitBreakerLayer::builder().build().expect("the defaults are valid");
+    let theirs =
+        tower_resilience_circuitbreaker::CircuitBreakerLayer::builder().build().expect("the defaults are valid");
     let ours = tekton_sdk::patterns::breaker::CircuitBreakerLayer::new(breaker(BreakerConfig::default()));
     Table::new(title)
         .case("tower-resilience-circuitbreaker", each(runtime, theirs.layer(inner())))

@@ -15,7 +15,7 @@ pub(crate) fn run(selection: &Selection) {
 }
 
 /// A runtime on the calling thread, so that a case's processor time is this thread's.
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().expect("a machine that runs benchmarks gives a runtime")
 }
