@@ -223,7 +223,9 @@ fn planted_violations_are_found() {
 #[test]
 fn handles_cross_threads() {
     fn handle<T: Send + Sync + 'static>() {}
-    use tekton_sdk::{Context, Error, Peer, Tekton, directory, host, policy, random, telemetry, time, transport};
+    use tekton_sdk::{
+        Context, Error, Peer, Tekton, directory, host, patterns::breaker, policy, random, telemetry, time, transport,
+    };
     handle::<Tekton>();
     handle::<Peer>();
     handle::<tekton_sdk::blocking::Tekton>();
@@ -237,7 +239,13 @@ fn handles_cross_threads() {
     handle::<host::Served>();
     handle::<host::Server>();
     handle::<tekton_sdk::landmarks::Landmarks>();
-    handle::<tekton_sdk::patterns::breaker::CircuitBreakerLayer>();
+    handle::<breaker::CircuitBreakerLayer>();
+    handle::<breaker::BreakerPolicy>();
+    handle::<breaker::Breakers>();
+    handle::<breaker::CircuitBreaker>();
+    handle::<breaker::OwnedPermit>();
+    handle::<breaker::Permit<'static>>();
+    handle::<breaker::Transitions>();
     handle::<policy::Backoff>();
     handle::<policy::Pipeline>();
     handle::<policy::RetryBudget>();

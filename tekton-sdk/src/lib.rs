@@ -1,8 +1,8 @@
 //! An embeddable SDK for components of a Tekton mesh: serve one, find others, call them.
 //!
 //! A component is one struct. It is served on one port, registered with the hub, kept registered, and shut down in order
-//! ([`Component`]). Others find it by name or by what it can do, and call it with a deadline, retries of what was certainly
-//! not sent, a trace and metrics ([`Tekton`], [`Peer`]). Nothing has to be started beside the process.
+//! ([`Component`]). Others find it by name or by what it can do, and call it with a deadline, retries that do no harm, a
+//! breaker, a trace and metrics ([`Tekton`], [`Peer`]). Nothing has to be started beside the process.
 //!
 //! ```
 //! use tekton_sdk::{Component, Result, Tekton, service};

@@ -18,5 +18,6 @@ mod observe;
 mod p01_request;
 mod p01_retry;
 mod p05_attribute;
+mod p05_breaker;
 mod p05_layer;
 mod vectors;

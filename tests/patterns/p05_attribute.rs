@@ -249,30 +249,30 @@ async fn a_test_sees_it_and_resets_it() {
     assert_eq!(seen().await.unwrap_err().kind(), ErrorKind::Rejected);
 }
 
-#[tokio::test]
-async fn an_operation_can_have_one() {
+/// Fails.
+#[derive(Component)]
+#[component(version = "1.0.0")]
+struct Failing(AtomicU32);
+
+#[tekton_sdk::service]
+impl Failing {
     /// Fails.
-    #[derive(Component)]
-    #[component(version = "1.0.0")]
-    struct Failing(AtomicU32);
-
-    #[tekton_sdk::service]
-    impl Failing {
-        /// Fails.
-        #[op(write)]
-        #[circuit_breaker(failure_threshold = 1)]
-        async fn fail(&self) -> Result<u32> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Err(down())
-        }
-
-        /// Counts.
-        #[op(read)]
-        async fn count(&self) -> Result<u32> {
-            Ok(self.0.load(Ordering::Relaxed))
-        }
+    #[op(write)]
+    #[circuit_breaker(failure_threshold = 1)]
+    async fn fail(&self) -> Result<u32> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(down())
     }
 
+    /// Counts.
+    #[op(read)]
+    async fn count(&self) -> Result<u32> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn an_operation_can_have_one() {
     let bed = TestBed::new().unwrap();
     bed.serve(Failing(AtomicU32::new(0))).await.unwrap();
     let failing: FailingClient = bed.tekton().find().await.unwrap();

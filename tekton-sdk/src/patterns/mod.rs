@@ -6,7 +6,7 @@
 //! | 2 | events: tell many, hear what you subscribed to | | not yet |
 //! | 3 | streaming: one question, many answers | | not yet |
 //! | 4 | batch: many small things as few large ones | | not yet |
-//! | 5 | breaker: stop calling what is down | | not yet |
+//! | 5 | [`breaker`]: stop calling what is down | on by default; `CircuitBreaker::new` | yes |
 //! | 6 | state: state that components share safely | | not yet |
 //! | 7 | workflow: many components, one outcome | | not yet |
 //! | 8 | health: know who is well | | not yet |

@@ -301,9 +301,14 @@ impl Inner {
             }
             Mode::HalfOpen => {}
         }
-        let (effect, epoch) = self.drive(Input::Ask);
-        let (mode, _) = self.front.state();
-        if effect.granted { Ok((mode, epoch)) } else { Err(self.refuse(mode, None)) }
+        let (effect, mode, epoch) = self.drive(Input::Ask);
+        if effect.granted {
+            return Ok((mode, epoch));
+        }
+        // It was found hung, or another one opened it in between.
+        let left =
+            || Duration::from_nanos(self.until.load(Ordering::Acquire).saturating_sub(self.nanos(self.clock.now())));
+        Err(self.refuse(mode, (mode == Mode::Open).then(left)))
     }
 
     #[cold]
@@ -348,19 +353,19 @@ impl Inner {
         }
     }
 
-    /// Gives the machine one input and makes its effect visible.
-    fn drive(&self, input: Input) -> (Effect, u32) {
+    /// Gives the machine one input and makes its effect visible; with it comes the state that the machine is in then.
+    fn drive(&self, input: Input) -> (Effect, Mode, u32) {
         let now = self.clock.now();
         let chance = (self.random.next_u64() >> 32) as f64 / f64::from(u32::MAX);
         let mut behind = self.lock();
         let Behind { machine, config, recent, listeners } = &mut *behind;
         let effect = machine.on(now, Terms { config, chance }, input);
-        let epoch = machine.epoch();
+        let (mode, epoch) = machine.state();
         let Counts { calls, failed, slow } = machine.probed();
         let mut probed = (calls << 32) | (failed << 16) | slow;
         let Some(entered) = effect.entered else {
             self.probed.store(self.probed.load(Ordering::Relaxed) & SHOWS_PROBES | probed, Ordering::Release);
-            return (effect, epoch);
+            return (effect, mode, epoch);
         };
         if entered.moved {
             if entered.to == Mode::Open && entered.from == Mode::HalfOpen {
@@ -382,7 +387,7 @@ impl Inner {
         listeners.tell(change);
         drop(behind);
         self.tell(change);
-        (effect, epoch)
+        (effect, mode, epoch)
     }
 
     fn tell(&self, change: Transition) {

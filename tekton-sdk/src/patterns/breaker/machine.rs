@@ -86,8 +86,9 @@ impl Machine {
         Self { mode: Mode::Closed, epoch: 1, since: now, until: now, opened: 0, said: false, probes: Probes::default() }
     }
 
-    pub(super) fn epoch(&self) -> u32 {
-        self.epoch
+    /// The state and its epoch.
+    pub(super) fn state(&self) -> (Mode, u32) {
+        (self.mode, self.epoch)
     }
 
     /// What the probes of this half-open cycle showed.

@@ -8,6 +8,7 @@ use std::{
         Arc, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -29,8 +30,8 @@ const SHOWN: usize = 256;
 ///
 /// It keeps at most so many breakers of targets, and as many of parts. When there is no place, closed ones that nobody
 /// holds and that were not asked for lately are forgotten: they begin anew, closed, when they are asked for again. When
-/// none is left to forget, a new part shares its target's breaker, and a new target one of 16 that all such targets share.
-/// Open and half-open ones are never forgotten.
+/// none is left to forget, a new part shares its target's breaker, and a new target one of 16 that all such targets share,
+/// until a look around, once a second, finds a place. Open and half-open ones are never forgotten.
 #[derive(Clone)]
 pub struct Breakers(Arc<Inner>);
 
@@ -51,6 +52,8 @@ struct Map {
     wholes: usize,
     parts: usize,
     shared: HashMap<usize, CircuitBreaker>,
+    /// When it is worth looking for idle ones again: a look goes through all of them.
+    look_again: Instant,
 }
 
 #[derive(Default)]
@@ -96,7 +99,8 @@ impl Breakers {
         random: Random,
         observers: Observers,
     ) -> Self {
-        let map = Map { config, targets: HashMap::new(), wholes: 0, parts: 0, shared: HashMap::new() };
+        let (targets, shared, look_again) = (HashMap::new(), HashMap::new(), clock.now());
+        let map = Map { config, targets, wholes: 0, parts: 0, shared, look_again };
         let (hasher, kept) = (RandomState::new(), RwLock::new(map));
         Self(Arc::new(Inner { max_keys: max_keys.max(1), shadow, clock, random, observers, hasher, kept }))
     }
@@ -143,8 +147,10 @@ impl Breakers {
     pub fn reconfigure(&self, config: BreakerConfig) -> Result<()> {
         let config = config.checked()?;
         let mut map = self.write();
-        // One that has no key tells whether the change is allowed before any is changed.
-        self.make("probe".into(), map.config.clone()).reconfigure(config.clone())?;
+        // One that nobody has tells whether the change is allowed before any is changed, and nobody hears of it.
+        let Inner { clock, random, .. } = &*self.0;
+        let (clock, random, nobody) = (clock.clone(), random.clone(), Observers::default());
+        CircuitBreaker::made("".into(), map.config.clone(), clock, random, nobody).reconfigure(config.clone())?;
         map.config = config.clone();
         drop(map);
         self.all().iter().try_for_each(|breaker| breaker.reconfigure(config.clone()))
@@ -154,10 +160,7 @@ impl Breakers {
         if let Some(kept) = map.targets.get(target).and_then(|target| target.whole.as_ref()) {
             return kept.take();
         }
-        if map.wholes >= self.0.max_keys {
-            map.forget(self.0.max_keys);
-        }
-        if map.wholes >= self.0.max_keys {
+        if !map.has_room(self.0.max_keys, self.0.clock.now(), |map| map.wholes) {
             return self.shared(map, target);
         }
         let breaker = self.make(target.into(), map.config.clone());
@@ -170,10 +173,7 @@ impl Breakers {
         if let Some(kept) = map.targets.get(target).and_then(|target| target.parts.get(part)) {
             return kept.take();
         }
-        if map.parts >= self.0.max_keys {
-            map.forget(self.0.max_keys);
-        }
-        if map.parts >= self.0.max_keys {
+        if !map.has_room(self.0.max_keys, self.0.clock.now(), |map| map.parts) {
             return self.whole(map, target);
         }
         let breaker = self.make(format!("{target}/{part}").into(), map.config.clone());
@@ -208,13 +208,24 @@ impl Breakers {
 }
 
 impl Map {
-    /// Makes room: forgets who was not asked for since the last time, or else an eighth of all who can be forgotten.
-    fn forget(&mut self, max_keys: usize) {
-        let before = self.wholes + self.parts;
+    /// Whether one more of those that are counted has its place. Makes room if need be: forgets who was not asked for since
+    /// the last time, or else an eighth of all who can be forgotten.
+    fn has_room(&mut self, max_keys: usize, now: Instant, count: impl Fn(&Self) -> usize) -> bool {
+        if count(self) < max_keys {
+            return true;
+        }
+        if now < self.look_again {
+            return false;
+        }
         self.sweep(usize::MAX, |kept| kept.breaker.is_idle() && !kept.used.swap(false, Ordering::Relaxed));
-        if self.wholes + self.parts == before {
+        if count(self) >= max_keys {
             self.sweep(max_keys.div_ceil(8), |kept| kept.breaker.is_idle());
         }
+        let found = count(self) < max_keys;
+        if !found {
+            self.look_again = now + Duration::from_secs(1);
+        }
+        found
     }
 
     fn sweep(&mut self, most: usize, goes: impl Fn(&Kept) -> bool) {

@@ -170,7 +170,8 @@ impl Scrape {
             part.gauges(&mut |Gauge { name, key, value }| {
                 let series = shown.entry(name).or_default();
                 let key = short(key);
-                if series.len() < MAX_VALUES || series.contains_key(key) {
+                // Who calls itself so is one of the rest: what it shows must not hide another.
+                if key != OTHER && (series.len() < MAX_VALUES || series.contains_key(key)) {
                     series.insert(key.to_owned(), value);
                 } else {
                     let rest = series.entry(OTHER.to_owned()).or_insert(value);

@@ -136,6 +136,17 @@ fn ten_thousand_gauges_end_in_one_series() {
 }
 
 #[test]
+fn the_rest_shows_the_largest_whoever_calls_itself_so() {
+    for values in [[2.0, 0.0, 1.0], [0.0, 2.0, 1.0], [0.0, 1.0, 2.0]] {
+        let registry = Registry::new();
+        let rooms = parts(vec![Room(values.iter().map(|value| (names::OTHER.to_owned(), *value)).collect())]);
+        let _metrics = Metrics::register(&registry, Arc::clone(&rooms)).unwrap();
+        let text = text(&registry);
+        assert!(text.contains("integration_breaker_state{breaker=\"other\"} 2\n"), "{values:?}: {text}");
+    }
+}
+
+#[test]
 fn a_label_from_elsewhere_cannot_forge_a_line() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry, parts(Vec::new())).unwrap();

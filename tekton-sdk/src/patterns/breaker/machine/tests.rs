@@ -27,13 +27,13 @@ impl Bench {
     }
 
     fn trip(&mut self) -> Option<Duration> {
-        let epoch = self.machine.epoch();
+        let epoch = self.machine.state().1;
         let effect = self.on(Input::Trip { epoch, rule: Tripped::InARow, told: None });
         Some(effect.entered?.until? - self.now)
     }
 
     fn probed(&mut self, failed: bool) -> Option<Mode> {
-        let epoch = self.machine.epoch();
+        let epoch = self.machine.state().1;
         Some(self.on(Input::Probed { epoch, failed, slow: false, told: None }).entered?.to)
     }
 
@@ -51,7 +51,7 @@ fn the_wait_doubles_up_to_its_limit_and_begins_anew_after_closing() {
         let until = match bench.machine.mode {
             Mode::Closed => bench.trip().unwrap(),
             _ => {
-                let epoch = bench.machine.epoch();
+                let epoch = bench.machine.state().1;
                 for _ in 0..2 {
                     bench.on(Input::Probed { epoch, failed: true, slow: false, told: None });
                 }
@@ -143,13 +143,13 @@ proptest! {
         let mut bench = Bench::new(config());
         let mut out: Vec<(Mode, u32)> = Vec::new();
         for step in steps {
-            let (mode, epoch) = (bench.machine.mode, bench.machine.epoch());
+            let (mode, epoch) = (bench.machine.mode, bench.machine.state().1);
             match step {
                 Step::Wait(ms) => bench.now += Duration::from_millis(ms),
                 Step::Ask => {
                     let effect = bench.on(Input::Ask);
                     if effect.granted {
-                        out.push((bench.machine.mode, bench.machine.epoch()));
+                        out.push((bench.machine.mode, bench.machine.state().1));
                     }
                     match mode {
                         Mode::Open if bench.now <= bench.machine.until => prop_assert!(!effect.granted),
@@ -177,11 +177,11 @@ proptest! {
                     let modes = [Mode::Closed, Mode::HalfOpen, Mode::Open, Mode::ForcedOpen, Mode::Disabled, Mode::MetricsOnly];
                     bench.on(Input::Command(modes[usize::from(mode)]));
                     prop_assert_eq!(bench.machine.mode, modes[usize::from(mode)]);
-                    prop_assert_eq!(bench.machine.epoch(), epoch + 1);
+                    prop_assert_eq!(bench.machine.state().1, epoch + 1);
                 }
                 Step::End { .. } | Step::GiveBack { .. } => {}
             }
-            let current = (Mode::HalfOpen, bench.machine.epoch());
+            let current = (Mode::HalfOpen, bench.machine.state().1);
             let probing = out.iter().filter(|permit| **permit == current).count() as u64;
             prop_assert!(probing + bench.machine.probed().calls <= u64::from(bench.config.half_open_calls) || bench.machine.mode != Mode::HalfOpen);
         }
