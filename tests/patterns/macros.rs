@@ -412,3 +412,41 @@ async fn wrong_arguments_are_told_as_by_hand() {
     assert_eq!(null.attempts(), 1);
     bed.shutdown().await.unwrap();
 }
+
+mod said {
+    use std::sync::Arc;
+
+    use tekton_sdk::{Component, Result, contract::Tool, service};
+
+    /// Its tools say of themselves what cannot be inferred.
+    #[derive(Component)]
+    struct Said;
+
+    #[service]
+    impl Said {
+        /// Adds an entry to the log; nothing is overwritten.
+        #[op(write, title = "Add an entry", destructive = false, open_world = true)]
+        async fn append(&self) -> Result<()> {
+            Ok(())
+        }
+
+        /// Sets the limit.
+        #[op(write)]
+        async fn set_limit(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_tool_wins_over_what_is_inferred() {
+        let operations = Arc::new(Said).operations();
+        let tools: Vec<_> = operations.table().map(Tool::of).collect();
+        let said = tools.iter().find(|tool| tool.name == "append").unwrap();
+        let inferred = tools.iter().find(|tool| tool.name == "set_limit").unwrap();
+        let hints = |tool: &Tool| tool.annotations.clone().unwrap();
+        assert_eq!(said.title.as_deref(), Some("Add an entry"));
+        assert_eq!((hints(said).destructive_hint, hints(said).open_world_hint), (Some(false), Some(true)));
+        assert_eq!(inferred.title, None);
+        assert_eq!((hints(inferred).destructive_hint, hints(inferred).open_world_hint), (Some(true), None));
+    }
+}

@@ -95,8 +95,12 @@ fn operation(service: &Service, operation: &Operation) -> TokenStream {
     });
     let idempotent = operation.idempotent.then(|| quote!(.idempotent()));
     let timeout = operation.nanoseconds.map(|length| quote!(.timeout(::std::time::Duration::from_nanos(#length))));
+    let title = operation.title.as_ref().map(|title| quote!(.title(#title)));
+    let destructive = operation.destructive.map(|destructive| quote!(.destructive(#destructive)));
+    let open_world = operation.open_world.map(|open_world| quote!(.open_world(#open_world)));
     let described = quote! {
-        #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*]) #idempotent #timeout
+        #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*])
+            #idempotent #timeout #title #destructive #open_world
     };
     let described = answering(service, operation, quote!(private::returns), quote!(), described);
     quote!(#(#cfgs)* #described)

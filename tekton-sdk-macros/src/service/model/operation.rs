@@ -28,6 +28,9 @@ pub(crate) struct Operation {
     pub(crate) read: bool,
     pub(crate) idempotent: bool,
     pub(crate) nanoseconds: Option<u64>,
+    pub(crate) title: Option<String>,
+    pub(crate) destructive: Option<bool>,
+    pub(crate) open_world: Option<bool>,
     pub(crate) visibility: TokenStream,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Parameter>,
@@ -41,6 +44,9 @@ struct Said {
     idempotent: bool,
     name: Option<(String, Span)>,
     nanoseconds: Option<u64>,
+    title: Option<String>,
+    destructive: Option<bool>,
+    open_world: Option<bool>,
 }
 
 impl Operation {
@@ -88,6 +94,9 @@ impl Operation {
             read: said.write.is_none(),
             idempotent: said.idempotent,
             nanoseconds: said.nanoseconds,
+            title: said.title,
+            destructive: said.destructive,
+            open_world: said.open_world,
             visibility: given.cloned().unwrap_or(public),
             is_async: signature.asyncness.is_some(),
             parameters: parameters?,
@@ -104,7 +113,7 @@ impl Said {
             problems.at(more, "there is an `#[op]` on this method already; write everything into one");
         }
         let arguments = problems.take(arguments::of_attribute(method.op)).unwrap_or_default();
-        let known = &["read", "write", "idempotent", "name", "timeout"];
+        let known = &["read", "write", "idempotent", "name", "timeout", "title", "destructive", "open_world"];
         for argument in arguments::check(arguments, "op", known, problems) {
             let result = said.set(&argument);
             problems.take(result);
@@ -139,6 +148,15 @@ impl Said {
                 let (text, span) = argument.text("\"2s\"")?;
                 let message = format!("{text:?} is no duration; write one like \"2s\", \"250ms\" or \"5min\"");
                 self.nanoseconds = Some(values::nanoseconds(&text).ok_or_else(|| Error::new(span, message))?);
+            }
+            "title" => self.title = Some(argument.text("\"Set the limit\"")?.0),
+            "destructive" => {
+                let otherwise = "write `destructive = true` or `destructive = false`";
+                self.destructive = Some(values::truth(argument.expression("false")?, otherwise)?);
+            }
+            "open_world" => {
+                let otherwise = "write `open_world = true` or `open_world = false`";
+                self.open_world = Some(values::truth(argument.expression("true")?, otherwise)?);
             }
             _ => {}
         }

@@ -71,7 +71,8 @@ fn every_mistake_in_the_attribute_is_told_at_its_token() {
         ),
         (
             "#[op(read, retries = 3)] fn f(&self) -> R {}",
-            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `name`, `timeout`",
+            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `name`, `timeout`, `title`, \
+             `destructive`, `open_world`",
         ),
         ("#[op(read, read)] fn f(&self) -> R {}", "read | `read` is given twice; keep one"),
         ("#[op(read = true)] fn f(&self) -> R {}", "true | write `read` alone"),
@@ -80,6 +81,14 @@ fn every_mistake_in_the_attribute_is_told_at_its_token() {
             "\"2 days\" | \"2 days\" is no duration; write one like \"2s\", \"250ms\" or \"5min\"",
         ),
         ("#[op(read, timeout = 2)] fn f(&self) -> R {}", "2 | write `timeout = \"2s\"`"),
+        (
+            "#[op(write, destructive = 1)] fn f(&self) -> R {}",
+            "1 | write `destructive = true` or `destructive = false`",
+        ),
+        (
+            "#[op(write, open_world = \"no\")] fn f(&self) -> R {}",
+            "\"no\" | write `open_world = true` or `open_world = false`",
+        ),
         (
             "#[op(read, name = \"a b\")] fn f(&self) -> R {}",
             "\"a b\" | the operation name \"a b\" holds ' '; allowed are letters, digits and `-`, `_`, `.`",
