@@ -191,7 +191,7 @@ fn whole(selection: &Selection) {
         .case("a call, found by name", call(found))
         .case("a call, at an endpoint", call(fixed))
         .case(
-            "ONE",
+            "a call, at an endpoint, with one attempt",
             call({
                 let directory = MemoryDirectory::fixed([Entry::new("echo-1", "echo", ENDPOINT)]);
                 let builder = Tekton::builder().named("bench").transport(AnswersAtOnce).directory(directory);
