@@ -68,23 +68,23 @@ fn one_thread(selection: &Selection) {
         keep(breakers.of(&format!("peer-{n}")));
     }
     let (word, lock) = (AtomicU64::new(0), Mutex::new(0_u64));
-    let mut table = Table::new(title);
+    let table = Table::new(title);
     #[cfg(feature = "peers")]
-    {
+    let table = {
         let recloser = recloser();
-        table = table.case("recloser", move |operations| {
+        let table = table.case("recloser", move |operations| {
             for n in 0..operations {
                 keep(recloser.call(|| Ok::<_, ()>(black_box(n))).is_ok());
             }
         });
         let failsafe = failsafe::Config::new().build();
-        table = table.case("failsafe", move |operations| {
+        table.case("failsafe", move |operations| {
             use failsafe::CircuitBreaker as _;
             for n in 0..operations {
                 keep(failsafe.call(|| Ok::<_, ()>(black_box(n))).is_ok());
             }
-        });
-    }
+        })
+    };
     table
         .case("tekton, window of 100 calls", calls(&exact))
         .case("tekton, the same with failures in the window", mixed_calls(&stirred))
@@ -140,11 +140,11 @@ fn two_threads(selection: &Selection) {
         return;
     }
     let (exact, stirred, word) = (breaker(BreakerConfig::default()), stirred(), AtomicU64::new(0));
-    let mut table = Table::new(title);
+    let table = Table::new(title);
     #[cfg(feature = "peers")]
-    {
+    let table = {
         let recloser = recloser();
-        table = table.case(
+        let table = table.case(
             "recloser",
             twice(move |operations| {
                 for n in 0..operations {
@@ -153,7 +153,7 @@ fn two_threads(selection: &Selection) {
             }),
         );
         let failsafe = failsafe::Config::new().build();
-        table = table.case(
+        table.case(
             "failsafe",
             twice(move |operations| {
                 use failsafe::CircuitBreaker as _;
@@ -161,8 +161,8 @@ fn two_threads(selection: &Selection) {
                     keep(failsafe.call(|| Ok::<_, ()>(black_box(n))).is_ok());
                 }
             }),
-        );
-    }
+        )
+    };
     table
         .case("tekton, window of 100 calls", twice(calls(&exact)))
         .case("tekton, the same with failures in the window", twice(mixed_calls(&stirred)))
@@ -200,7 +200,7 @@ fn layers(selection: &Selection) {
             runtime.block_on(async {
                 for n in 0..operations {
                     let ready = service.ready().await.expect("it is always ready");
-                    let _ = keep(ready.call(black_box(n)).await.is_ok());
+                    keep(ready.call(black_box(n)).await.is_ok());
                 }
             });
         }

@@ -195,7 +195,8 @@ fn whole(selection: &Selection) {
             call({
                 let directory = MemoryDirectory::fixed([Entry::new("echo-1", "echo", ENDPOINT)]);
                 let builder = Tekton::builder().named("bench").transport(AnswersAtOnce).directory(directory);
-                builder.configure(|config| config.retry.max_attempts = 1).build().unwrap().peer_at(ENDPOINT).unwrap()
+                let tekton = builder.configure(|config| config.retry.max_attempts = 1).build();
+                tekton.and_then(|tekton| tekton.peer_at(ENDPOINT)).expect("constants")
             }),
         )
         .run(selection);
