@@ -61,6 +61,14 @@ async fn main() -> Result<()> {
     let strange: Result<Reply<()>> = tekton.peer("nobody \"of\"\nthis\\name").request("add").await;
     println!("  {}", strange.map_or_else(|error| error.to_string().escape_debug().to_string(), |_| "found".to_owned()));
 
+    // Nobody listens there: it is tried again, then its breaker opens, and what comes next is refused.
+    let down = tekton.peer_at("http://127.0.0.1:9")?;
+    for _ in 0..3 {
+        if let Err(error) = down.request::<()>("add").await {
+            println!("  {error}");
+        }
+    }
+
     println!("metrics");
     let host = tekton.peer_at(served.endpoint())?;
     let answer = host.request::<()>("metrics").method(Method::GET).path("/metrics").send().await?;

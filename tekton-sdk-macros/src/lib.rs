@@ -27,7 +27,7 @@ use proc_macro::TokenStream;
 ///
 /// The function returns a `Result`, under whatever alias, whose error has `From<tekton_sdk::patterns::breaker::Refused>`
 /// and borrows nothing: `tekton_sdk::Error`, `anyhow::Error` and `Box<dyn Error + Send + Sync>` do. An `Err` is a failure,
-/// and so is a panic; a `tekton_sdk::Error` is judged as `tekton_sdk::policy::ByError` does. A future that is dropped
+/// and so is a panic; a `tekton_sdk::Error` is judged as `patterns::breaker::ByResult` does. A future that is dropped
 /// counts nothing.
 ///
 /// There is one breaker for each function, whatever the receiver and the arguments are: all instances of a generic

@@ -33,6 +33,7 @@ pub use markdown::markdown;
 pub use parse::{Found, Parsed};
 pub use ports::default_port;
 pub(crate) use suggest::nearest;
+pub(crate) use table::check_order;
 pub use table::{Alias, CONFIG_FILE, SETTINGS, Setting, UPDATE_SNAPSHOTS, check, setting};
 pub use upstream::UPSTREAM;
 

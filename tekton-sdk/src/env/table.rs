@@ -79,6 +79,12 @@ pub fn setting(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
 }
 
+/// Checks that a time is no shorter than another setting.
+pub(crate) fn check_order(path: &str, longer: Duration, than: &str, shorter: Duration) -> Option<FieldError> {
+    (longer < shorter)
+        .then(|| FieldError::new(path, format!("must be at least {than}, which is {shorter:?}, is {longer:?}")))
+}
+
 /// Checks a value against the kind and the bounds of the setting at this path; `None` if it is right.
 #[must_use]
 pub fn check(path: &str, value: impl Into<Value>) -> Option<FieldError> {

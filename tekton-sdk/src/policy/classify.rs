@@ -1,8 +1,12 @@
 //! Seam: what an outcome says about the callee.
 
+use std::time::Duration;
+
 use crate::{
     error::{Error, ErrorKind, RemoteError, Result, Sent, Verdict},
+    time::Clock,
     transport::Response,
+    wire::retry_after,
 };
 
 /// Judges outcomes, results as well as errors. One classification serves the breaker, the retry and the metrics of a
@@ -55,17 +59,6 @@ impl Classify for ByKind {
     }
 }
 
-/// [`ByKind`] for work that returns a value of one's own: an error is judged by its kind, a value is a success.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ByError;
-
-impl<T> Classify<Result<T>> for ByError {
-    fn classify(&self, outcome: &Result<T>) -> Verdict {
-        outcome.as_ref().err().map_or(Verdict::Success, of_error)
-    }
-}
-
 const fn of_status(status: u16) -> Verdict {
     match status {
         408 | 429 | 500.. => Verdict::Failure,
@@ -73,7 +66,8 @@ const fn of_status(status: u16) -> Verdict {
     }
 }
 
-fn of_error(error: &Error) -> Verdict {
+/// What an error says by itself.
+pub(crate) fn of_error(error: &Error) -> Verdict {
     if let Some(status) = error.remote().map(RemoteError::status) {
         return of_status(status);
     }
@@ -90,13 +84,7 @@ fn of_error(error: &Error) -> Verdict {
 }
 
 /// The verdict on an attempt: asked for once, and kept with the outcome for every later policy that asks.
-pub fn judge(classify: &dyn Classify, mut outcome: Result<Response>) -> (Result<Response>, Verdict) {
-    let verdict = judge_in_place(classify, &mut outcome);
-    (outcome, verdict)
-}
-
-/// The same without moving the outcome, which is large.
-pub(super) fn judge_in_place(classify: &dyn Classify, outcome: &mut Result<Response>) -> Verdict {
+pub fn judge(classify: &dyn Classify, outcome: &mut Result<Response>) -> Verdict {
     let known = match outcome {
         Ok(response) => response.verdict,
         Err(error) => error.verdict(),
@@ -109,6 +97,14 @@ pub(super) fn judge_in_place(classify: &dyn Classify, outcome: &mut Result<Respo
         }
         verdict
     })
+}
+
+/// How long the callee asks to be left alone.
+pub(crate) fn asked_wait(outcome: &Result<Response>, clock: &dyn Clock) -> Option<Duration> {
+    match outcome {
+        Ok(response) => retry_after::read(&response.headers, clock.wall()),
+        Err(error) => error.retry_after(),
+    }
 }
 
 #[cfg(test)]
@@ -164,13 +160,12 @@ mod tests {
             (ErrorKind::Cancelled, Verdict::Ignored),
             (ErrorKind::Internal, Verdict::Failure),
         ] {
-            let error = Err::<u8, _>(Error::new(kind, "it failed"));
-            assert_eq!(ByError.classify(&error), verdict, "{kind:?}");
+            assert_eq!(of_error(&Error::new(kind, "it failed")), verdict, "{kind:?}");
         }
         let late = Error::new(ErrorKind::Timeout, "too late").with_sent(Sent::No);
-        assert_eq!(ByError.classify(&Err::<u8, _>(late)), Verdict::Ignored);
+        assert_eq!(of_error(&late), Verdict::Ignored);
         let unread = Error::new(ErrorKind::Rejected, "the answer is too large").with_sent(Sent::Yes);
-        assert_eq!(ByError.classify(&Err::<u8, _>(unread)), Verdict::Success);
+        assert_eq!(of_error(&unread), Verdict::Success);
     }
 
     #[test]
@@ -183,10 +178,9 @@ mod tests {
                 Verdict::Failure
             }
         };
-        for outcome in [status(200), Err(Error::new(ErrorKind::Connect, "no connection"))] {
+        for mut outcome in [status(200), Err(Error::new(ErrorKind::Connect, "no connection"))] {
             asked.store(0, Ordering::Relaxed);
-            let (outcome, first) = judge(&counted, outcome);
-            let (_, second) = judge(&counted, outcome);
+            let (first, second) = (judge(&counted, &mut outcome), judge(&counted, &mut outcome));
             assert_eq!((first, second, asked.load(Ordering::Relaxed)), (Verdict::Failure, Verdict::Failure, 1));
         }
     }

@@ -96,13 +96,8 @@ impl RetryConfig {
             env::check("retry.max_delay", self.max_delay),
             env::check("retry.budget_percent", self.budget_percent),
             env::check("retry.budget_reserve", self.budget_reserve),
+            env::check_order("retry.max_delay", self.max_delay, "retry.base_delay", self.base_delay),
         ];
-        let mut wrong: Vec<FieldError> = checks.into_iter().flatten().collect();
-        if self.max_delay < self.base_delay {
-            let (base, max) = (self.base_delay, self.max_delay);
-            let problem = format!("must be at least retry.base_delay, which is {base:?}, is {max:?}");
-            wrong.push(FieldError::new("retry.max_delay", problem));
-        }
-        wrong
+        checks.into_iter().flatten().collect()
     }
 }

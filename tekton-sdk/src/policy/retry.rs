@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Backoff, ByKind, Classify, Next, Policy, RetryBudgets, RetryConfig, backoff::Waits, classify::judge_in_place,
-};
+use super::{Backoff, ByKind, Classify, Next, Policy, RetryBudgets, RetryConfig, asked_wait, backoff::Waits, judge};
 use crate::{
     context::Context,
     error::{RemoteError, Result, RetryHint, Sent, Verdict},
@@ -12,7 +10,7 @@ use crate::{
     telemetry::{Event, Observers},
     time::{BoxFuture, SharedClock},
     transport::{CallInfo, Request, Response, Safety, Spare},
-    wire::{headers, retry_after},
+    wire::headers,
 };
 
 /// Tries again, after a wait, what failed and may be carried out again.
@@ -103,7 +101,7 @@ impl Retry {
             }
             spare.call.attempt += 1;
             failed = next.run(spare.request()).await;
-            if judge_in_place(&*self.classify.0, &mut failed) != Verdict::Failure {
+            if judge(&*self.classify.0, &mut failed) != Verdict::Failure {
                 return counted(failed, spare.call.attempt);
             }
         }
@@ -130,7 +128,7 @@ impl Retry {
         if call.attempt >= self.max_attempts {
             return Err(Some("attempts"));
         }
-        let wait = waits.next().ok_or(Some("attempts"))?.max(self.asked(failed));
+        let wait = waits.next().ok_or(Some("attempts"))?.max(asked_wait(failed, &*self.clock).unwrap_or_default());
         let now = self.clock.now();
         if call.deadline.is_some_and(|deadline| deadline.remaining(now) <= wait) {
             return Err(Some("deadline"));
@@ -139,15 +137,6 @@ impl Retry {
             Some(budgets) if !budgets.of(&call.target).withdraw(now) => Err(Some("budget")),
             _ => Ok(wait),
         }
-    }
-
-    /// How long the callee asks to wait at least.
-    fn asked(&self, failed: &Result<Response>) -> Duration {
-        let asked = match failed {
-            Ok(response) => retry_after::read(&response.headers, self.clock.wall()),
-            Err(error) => error.retry_after(),
-        };
-        asked.unwrap_or_default()
     }
 
     fn tell_retrying(&self, call: &CallInfo, wait: Duration, failed: &Result<Response>) {
@@ -175,7 +164,7 @@ impl Policy for Retry {
         let first = next.run(request);
         Box::pin(async move {
             let mut outcome = first.await;
-            let verdict = judge_in_place(&*self.classify.0, &mut outcome);
+            let verdict = judge(&*self.classify.0, &mut outcome);
             match kept {
                 Kept::Nothing => counted(outcome, 1),
                 _ if verdict != Verdict::Failure => counted(outcome, 1),

@@ -60,7 +60,8 @@ impl Policy for Attempts {
             Box::pin(work.instrument(span.clone()))
         };
         Box::pin(async move {
-            let (outcome, verdict) = judge(&*self.classify, work.await);
+            let mut outcome = work.await;
+            let verdict = judge(&*self.classify, &mut outcome);
             attempt.end(|_| Some(verdict));
             if !span.is_disabled() {
                 record_outcome(&span, &outcome);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::{HeaderValue, header::RETRY_AFTER};
 use tekton_sdk::{
     ErrorKind, Result, Verdict,
-    patterns::breaker::{BreakerState, CircuitBreaker},
-    policy::{ByError, Classify},
+    patterns::breaker::{BreakerState, ByResult, CircuitBreaker},
+    policy::Classify,
     testing::RecordedEvent,
     transport::{Response, Safety},
 };
@@ -161,7 +161,7 @@ async fn a_breaker_alone_can_judge_results_as_well_as_errors() {
     let (alone, _clock) = breaker(in_a_row(2));
     let empty_is_bad = |outcome: &Result<Vec<u8>>| match outcome {
         Ok(bytes) if bytes.is_empty() => Verdict::Failure,
-        other => ByError::default().classify(other),
+        other => ByResult::default().classify(other),
     };
     for outcome in [Ok(vec![1]), Err(tekton_sdk::Error::invalid("a wrong argument")), Ok(vec![2])] {
         let _ = alone.call_judged(&empty_is_bad, async { outcome }).await;
@@ -173,4 +173,33 @@ async fn a_breaker_alone_can_judge_results_as_well_as_errors() {
     assert_eq!(alone.state(), BreakerState::Open);
     let refused = CircuitBreaker::call_judged(&alone, &empty_is_bad, async { Ok(vec![1]) }).await.unwrap_err();
     assert_eq!((refused.kind(), refused.sent()), (ErrorKind::Rejected, tekton_sdk::Sent::No));
+}
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::test]
+async fn a_refusal_of_another_breaker_feeds_none_that_stands_around_it() {
+    let (inner, _) = breaker(in_a_row(1));
+    inner.force_open();
+    let (ours, _) = breaker(in_a_row(1));
+    let (bare, _) = breaker(in_a_row(1));
+    let (boxed, _) = breaker(in_a_row(1));
+    for _ in 0..3 {
+        let refused = ours.call(async { inner.call(async { Ok::<_, tekton_sdk::Error>(()) }).await }).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Rejected);
+        let refused = bare.call_sync(|| inner.acquire().map(drop));
+        assert_eq!(refused.unwrap_err().state, BreakerState::ForcedOpen);
+        let refused = boxed.call_sync(|| inner.call_sync(|| Ok::<_, Boxed>(())));
+        assert!(refused.unwrap_err().is::<tekton_sdk::patterns::breaker::Refused>());
+    }
+    for breaker in [&ours, &bare, &boxed] {
+        assert_eq!((breaker.state(), breaker.snapshot().calls), (BreakerState::Closed, 0));
+    }
+    // An error of the SDK is judged by its kind, in a box too; any other is a failure.
+    let missing = || tekton_sdk::Error::new(ErrorKind::NotFound, "nobody is registered");
+    assert!(ours.call_sync(|| Err::<(), _>(missing())).is_err());
+    assert!(boxed.call_sync(|| Err::<(), Boxed>(missing().into())).is_err());
+    assert_eq!((ours.snapshot().calls, boxed.snapshot().calls), (0, 0));
+    assert!(boxed.call_sync(|| Err::<(), Boxed>("it is down".into())).is_err());
+    assert_eq!(boxed.state(), BreakerState::Open);
 }

@@ -101,6 +101,13 @@ impl BreakerSettings {
         self
     }
 
+    /// Sets [`Self::per_operation`].
+    #[must_use]
+    pub const fn with_per_operation(mut self, per_operation: bool) -> Self {
+        self.per_operation = per_operation;
+        self
+    }
+
     /// Sets [`Self::failure_threshold`].
     #[must_use]
     pub const fn with_failure_threshold(mut self, failure_threshold: u32) -> Self {
@@ -108,10 +115,73 @@ impl BreakerSettings {
         self
     }
 
+    /// Sets [`Self::failure_percent`].
+    #[must_use]
+    pub const fn with_failure_percent(mut self, failure_percent: u32) -> Self {
+        self.failure_percent = failure_percent;
+        self
+    }
+
+    /// Sets [`Self::window_calls`].
+    #[must_use]
+    pub const fn with_window_calls(mut self, window_calls: u32) -> Self {
+        self.window_calls = window_calls;
+        self
+    }
+
+    /// Sets [`Self::min_calls`].
+    #[must_use]
+    pub const fn with_min_calls(mut self, min_calls: u32) -> Self {
+        self.min_calls = min_calls;
+        self
+    }
+
+    /// Sets [`Self::slow_call`].
+    #[must_use]
+    pub const fn with_slow_call(mut self, slow_call: Option<Duration>) -> Self {
+        self.slow_call = slow_call;
+        self
+    }
+
+    /// Sets [`Self::slow_percent`].
+    #[must_use]
+    pub const fn with_slow_percent(mut self, slow_percent: u32) -> Self {
+        self.slow_percent = slow_percent;
+        self
+    }
+
     /// Sets [`Self::open_wait`].
     #[must_use]
     pub const fn with_open_wait(mut self, open_wait: Duration) -> Self {
         self.open_wait = open_wait;
+        self
+    }
+
+    /// Sets [`Self::max_open_wait`].
+    #[must_use]
+    pub const fn with_max_open_wait(mut self, max_open_wait: Duration) -> Self {
+        self.max_open_wait = max_open_wait;
+        self
+    }
+
+    /// Sets [`Self::half_open_calls`].
+    #[must_use]
+    pub const fn with_half_open_calls(mut self, half_open_calls: u32) -> Self {
+        self.half_open_calls = half_open_calls;
+        self
+    }
+
+    /// Sets [`Self::max_half_open`].
+    #[must_use]
+    pub const fn with_max_half_open(mut self, max_half_open: Duration) -> Self {
+        self.max_half_open = max_half_open;
+        self
+    }
+
+    /// Sets [`Self::max_keys`].
+    #[must_use]
+    pub const fn with_max_keys(mut self, max_keys: u32) -> Self {
+        self.max_keys = max_keys;
         self
     }
 
@@ -130,14 +200,9 @@ impl BreakerSettings {
             env::check("breaker.half_open_calls", self.half_open_calls),
             env::check("breaker.max_half_open", self.max_half_open),
             env::check("breaker.max_keys", self.max_keys),
+            env::check_order("breaker.max_open_wait", self.max_open_wait, "breaker.open_wait", self.open_wait),
         ];
-        let mut wrong: Vec<FieldError> = checks.into_iter().flatten().collect();
-        if self.max_open_wait < self.open_wait {
-            let (first, longest) = (self.open_wait, self.max_open_wait);
-            let problem = format!("must be at least breaker.open_wait, which is {first:?}, is {longest:?}");
-            wrong.push(FieldError::new("breaker.max_open_wait", problem));
-        }
-        wrong
+        checks.into_iter().flatten().collect()
     }
 
     /// What one breaker is set to.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    BreakerConfig, BreakerSnapshot, BreakerState, OwnedPermit, Permit, Refused, Transition, Transitions,
+    BreakerConfig, BreakerSnapshot, BreakerState, ByResult, OwnedPermit, Permit, Refused, Transition, Transitions,
     atomic::{Counts, Front, Mark, Mode},
     machine::{Effect, Input, Machine, Terms},
     permit::Ticket,
@@ -16,7 +16,7 @@ use super::{
     transition::Listeners,
 };
 use crate::{
-    error::{Error, FieldError, Result, Verdict},
+    error::{Error, FieldError, Result},
     policy::Classify,
     random::Random,
     telemetry::{Event, Observers},
@@ -133,18 +133,15 @@ impl CircuitBreaker {
         Ok(OwnedPermit(Ticket::new(Arc::clone(&self.0), mode, epoch, began)))
     }
 
-    /// Makes a call through the breaker; an `Err` is a failure.
+    /// Makes a call through the breaker, judged [by its result](ByResult).
     ///
     /// # Errors
     /// Those of the work, or [`Refused`] turned into them.
     ///
     /// # Cancel safety
     /// Dropping the future drops the work and counts nothing.
-    pub async fn call<T, E: From<Refused>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let permit = self.acquire()?;
-        let outcome = work.await;
-        permit.settle(if outcome.is_ok() { Verdict::Success } else { Verdict::Failure });
-        outcome
+    pub async fn call<T, E: From<Refused> + 'static>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.call_judged(&ByResult, work).await
     }
 
     /// Makes a call through the breaker; the classification judges its outcome.
@@ -165,14 +162,14 @@ impl CircuitBreaker {
         outcome
     }
 
-    /// Makes a synchronous call through the breaker; an `Err` is a failure.
+    /// Makes a synchronous call through the breaker, judged [by its result](ByResult).
     ///
     /// # Errors
     /// Those of the work, or [`Refused`] turned into them.
-    pub fn call_sync<T, E: From<Refused>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    pub fn call_sync<T, E: From<Refused> + 'static>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let permit = self.acquire()?;
         let outcome = work();
-        permit.settle(if outcome.is_ok() { Verdict::Success } else { Verdict::Failure });
+        permit.settle(ByResult.classify(&outcome));
         outcome
     }
 

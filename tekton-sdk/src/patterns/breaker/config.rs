@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::atomic::{MAX_CALLS, MAX_SECONDS, Rules};
-use crate::error::{Error, FieldError, Result};
+use crate::{
+    env,
+    error::{Error, FieldError, Result},
+};
 
 /// When a breaker opens, for how long, and how it finds its way back.
 ///
@@ -253,17 +256,17 @@ impl BreakerConfig {
             "open_jitter",
             format!("must be from 0 to 1, is {}", self.open_jitter),
         );
-        let (first, longest) = (self.open_wait, self.max_open_wait);
-        check(
-            longest >= first,
-            "max_open_wait",
-            format!("must be at least breaker.open_wait, which is {first:?}, is {longest:?}"),
-        );
         check(
             self.failure_threshold.is_some() || self.failure_rate.is_some() || self.slow_call.is_some(),
             "failure_threshold",
             "is off, and so are failure_rate and slow_call: one rule at least must be on".to_owned(),
         );
+        wrong.extend(env::check_order(
+            "breaker.max_open_wait",
+            self.max_open_wait,
+            "breaker.open_wait",
+            self.open_wait,
+        ));
         wrong
     }
 

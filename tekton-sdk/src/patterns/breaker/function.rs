@@ -1,22 +1,13 @@
 //! The breaker of one function: what `#[circuit_breaker]` expands to.
 
 use std::{
-    any::Any,
-    convert::Infallible,
-    error::Error as StdError,
     fmt,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use super::{BreakerConfig, CircuitBreaker, Refused};
-use crate::{
-    error::{Error, Result, Verdict},
-    policy::{ByError, Classify},
-    random::Random,
-    telemetry::Observers,
-    time::SharedClock,
-};
+use super::{BreakerConfig, ByResult, CircuitBreaker, Refused};
+use crate::{error::Verdict, policy::Classify, random::Random, telemetry::Observers, time::SharedClock};
 
 /// Those that were made: at most one for each `#[circuit_breaker]` in the program.
 static MADE: Mutex<Vec<CircuitBreaker>> = Mutex::new(Vec::new());
@@ -67,8 +58,8 @@ impl FunctionBreaker {
         match self.get().acquire() {
             Err(refused) => R::refused(refused),
             Ok(permit) => {
-                let (outcome, verdict) = work.await.judged();
-                permit.settle(verdict);
+                let outcome = work.await;
+                permit.settle(outcome.verdict());
                 outcome
             }
         }
@@ -79,8 +70,8 @@ impl FunctionBreaker {
         match self.get().acquire() {
             Err(refused) => R::refused(refused),
             Ok(permit) => {
-                let (outcome, verdict) = work().judged();
-                permit.settle(verdict);
+                let outcome = work();
+                permit.settle(outcome.verdict());
                 outcome
             }
         }
@@ -125,8 +116,8 @@ pub trait Guarded: Sized {
     /// What is returned instead of a call.
     fn refused(refused: Refused) -> Self;
 
-    /// Itself, and what it says of the work.
-    fn judged(self) -> (Self, Verdict);
+    /// What it says of the work.
+    fn verdict(&self) -> Verdict;
 }
 
 #[diagnostic::do_not_recommend]
@@ -136,31 +127,7 @@ impl<T, E: From<Refused> + 'static> Guarded for Result<T, E> {
     }
 
     #[inline]
-    fn judged(self) -> (Self, Verdict) {
-        match self {
-            Ok(value) => (Ok(value), Verdict::Success),
-            Err(error) => {
-                let outcome = Err::<Infallible, E>(error);
-                let verdict = of_failure(&outcome);
-                let Err(error) = outcome;
-                (Err(error), verdict)
-            }
-        }
-    }
-}
-
-type Boxed = Box<dyn StdError + Send + Sync>;
-
-/// An `Err` is a failure. But one of the SDK is judged as that of a call is, and a refusal says nothing in a box either:
-/// otherwise one function's breaker would feed another's.
-#[cold]
-fn of_failure(outcome: &dyn Any) -> Verdict {
-    if let Some(known @ Err(error)) = outcome.downcast_ref::<Result<Infallible>>() {
-        return error.verdict().unwrap_or_else(|| ByError.classify(known));
-    }
-    match outcome.downcast_ref::<Result<Infallible, Boxed>>() {
-        Some(Err(boxed)) if boxed.is::<Refused>() => Verdict::Ignored,
-        Some(Err(boxed)) => boxed.downcast_ref().and_then(Error::verdict).unwrap_or(Verdict::Failure),
-        _ => Verdict::Failure,
+    fn verdict(&self) -> Verdict {
+        ByResult.classify(self)
     }
 }

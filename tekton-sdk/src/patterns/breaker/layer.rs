@@ -11,22 +11,10 @@ use pin_project::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{CircuitBreaker, OwnedPermit, Refused};
-use crate::{error::Verdict, policy::Classify};
+use super::{ByResult, CircuitBreaker, OwnedPermit, Refused};
+use crate::policy::Classify;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-
-/// Every `Err` is a failure, and every `Ok` a success: the classification of [`CircuitBreakerLayer`] unless another is given.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ByResult;
-
-impl<T, E> Classify<Result<T, E>> for ByResult {
-    #[inline]
-    fn classify(&self, outcome: &Result<T, E>) -> Verdict {
-        if outcome.is_ok() { Verdict::Success } else { Verdict::Failure }
-    }
-}
 
 /// Puts a breaker around any [`Service`].
 ///

@@ -29,6 +29,7 @@
 //! was sent.
 
 mod atomic;
+mod by_result;
 mod circuit;
 mod config;
 #[cfg(feature = "macros")]
@@ -46,6 +47,7 @@ mod transition;
 
 use crate::tekton::Tekton;
 
+pub use by_result::ByResult;
 pub use circuit::CircuitBreaker;
 pub use config::BreakerConfig;
 #[cfg(feature = "macros")]
@@ -56,7 +58,7 @@ pub use function::function_breakers;
 pub use function::{FunctionBreaker, Guarded};
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub use layer::{ByResult, CircuitBreakerFuture, CircuitBreakerLayer, CircuitBreakerService};
+pub use layer::{CircuitBreakerFuture, CircuitBreakerLayer, CircuitBreakerService};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{BreakerPolicy, Scope};
 pub use refused::Refused;

@@ -1,14 +1,13 @@
 //! The breaker as a stage of the pipeline.
 
-use std::{future, sync::Arc, time::Duration};
+use std::{future, sync::Arc};
 
 use super::{Breakers, CircuitBreaker, OwnedPermit};
 use crate::{
-    error::{Error, Result, Verdict},
-    policy::{Classify, Next, Policy, judge},
+    error::{Result, Verdict},
+    policy::{Classify, Next, Policy, asked_wait, judge},
     time::{BoxFuture, Deadline, SharedClock},
     transport::{Request, Response},
-    wire::retry_after,
 };
 
 /// What has a breaker of its own.
@@ -58,16 +57,14 @@ impl Policy for BreakerPolicy {
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let permit = match self.breaker(&request).acquire_owned() {
             Ok(permit) => permit,
-            Err(refused) => {
-                let error = Error::from(refused).with_verdict(Verdict::Ignored);
-                return Box::pin(future::ready(Err(error)));
-            }
+            Err(refused) => return Box::pin(future::ready(Err(refused.into()))),
         };
         let attempt = Attempt { permit: Some(permit), deadline: request.call.deadline, clock: &self.clock };
         let work = next.run(request);
         Box::pin(async move {
-            let (outcome, verdict) = judge(&*self.classify, work.await);
-            attempt.ended(verdict, &outcome, &self.clock);
+            let mut outcome = work.await;
+            let verdict = judge(&*self.classify, &mut outcome);
+            attempt.ended(verdict, &outcome);
             outcome
         })
     }
@@ -81,10 +78,10 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn ended(mut self, verdict: Verdict, outcome: &Result<Response>, clock: &SharedClock) {
+    fn ended(mut self, verdict: Verdict, outcome: &Result<Response>) {
         let Some(mut permit) = self.permit.take() else { return };
         if verdict == Verdict::Failure
-            && let Some(wait) = told(outcome, clock)
+            && let Some(wait) = asked_wait(outcome, &**self.clock)
         {
             permit.set_retry_after(wait);
         }
@@ -99,14 +96,6 @@ impl Drop for Attempt<'_> {
             Some(permit) if self.deadline.as_ref().is_some_and(late) => permit.failure(),
             other => drop(other),
         }
-    }
-}
-
-/// How long the callee asked to be left alone.
-fn told(outcome: &Result<Response>, clock: &SharedClock) -> Option<Duration> {
-    match outcome {
-        Ok(response) => retry_after::read(&response.headers, clock.wall()),
-        Err(error) => error.retry_after(),
     }
 }
 
