@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
     println!("metrics");
     let host = tekton.peer_at(served.endpoint())?;
     let answer = host.request::<()>("metrics").method(Method::GET).path("/metrics").send().await?;
-    let text = String::from_utf8_lossy(&answer.body.collect(1 << 20).await?).into_owned();
+    let text = String::from_utf8_lossy(&answer.into_body().collect(1 << 20).await?).into_owned();
     for line in text.lines().filter(|line| line.starts_with("integration_attempts_total")) {
         println!("  {line}");
     }

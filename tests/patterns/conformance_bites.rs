@@ -303,10 +303,17 @@ impl Transport for BuggyTransport {
             TransportBug::FailsOnStatus if !answer.status.is_success() => {
                 return Err(Error::new(ErrorKind::Remote, "the callee failed"));
             }
-            TransportBug::MixesAnswers => std::mem::swap(&mut answer.body, &mut self.last.lock().unwrap()),
+            TransportBug::MixesAnswers => {
+                std::mem::swap(&mut answer.body, &mut *self.last.lock().unwrap());
+            }
             TransportBug::FillsEmptyBodies if answer.body.as_bytes().is_none() => answer.body = Body::full("{}"),
-            TransportBug::CollectsAnswers => answer.body = Body::full(answer.body.collect(usize::MAX).await?),
-            TransportBug::CutsBodies | TransportBug::EndsBrokenBodies => answer.body = spoilt(answer.body, self.bug),
+            TransportBug::CollectsAnswers => {
+                let whole = std::mem::take(&mut answer.body).collect(usize::MAX).await?;
+                answer.body = Body::full(whole);
+            }
+            TransportBug::CutsBodies | TransportBug::EndsBrokenBodies => {
+                answer.body = spoilt(std::mem::take(&mut answer.body), self.bug);
+            }
             _ => {}
         }
         Ok(answer)

@@ -66,6 +66,6 @@ async fn ask_memory(memory: &MemoryTransport, endpoint: &str, path: &str, header
     }
     let response = pipeline.send(request).await?;
     let status = response.status.as_u16();
-    let body = response.body.collect(1 << 20).await?;
+    let body = response.into_body().collect(1 << 20).await?;
     Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
 }

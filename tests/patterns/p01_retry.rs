@@ -235,7 +235,7 @@ async fn a_result_that_is_a_failure_is_tried_again_like_an_error() {
     day.script.answer(503, "busy").header(RETRY_AFTER, HeaderValue::from(2)).answer(200, "fine");
     let response = send(Safety::Read).await.unwrap();
     assert_eq!((response.status, response.attempt, response.verdict), (StatusCode::OK, 2, Some(Verdict::Success)));
-    assert_eq!(response.body.collect(10).await.unwrap(), "fine");
+    assert_eq!(response.into_body().collect(10).await.unwrap(), "fine");
     assert_eq!(day.told.take(), ["retrying 2 after 2s: status_503"]);
     for (status, safety, told) in [
         (404, Safety::Read, None),
@@ -245,7 +245,11 @@ async fn a_result_that_is_a_failure_is_tried_again_like_an_error() {
         day.script.answer(status, "as it came");
         let response = send(safety).await.unwrap();
         assert_eq!((response.status.as_u16(), response.attempt), (status, 1));
-        assert_eq!(response.body.collect(10).await.unwrap(), "as it came", "the last answer is handed out whole");
+        assert_eq!(
+            response.into_body().collect(10).await.unwrap(),
+            "as it came",
+            "the last answer is handed out whole"
+        );
         assert_eq!(day.told.take(), told.into_iter().collect::<Vec<_>>());
     }
 }

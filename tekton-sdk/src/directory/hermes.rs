@@ -23,7 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     secret::Secret,
     time::SharedClock,
-    transport::{Body, CallInfo, Endpoint, Request, Safety, Transport},
+    transport::{Body, CallInfo, Endpoint, Request, ResponseParts, Safety, Transport},
     wire::{
         health::{HealthStatus, read_health},
         hermes::{self, Ack, ComponentRecord, HeartbeatRequest, RegisterReply, RegisterRequest},
@@ -150,7 +150,8 @@ impl HermesDirectory {
 impl Hub {
     async fn fetch(&self, request: Request, cap_bytes: usize) -> Result<(StatusCode, HeaderMap, Bytes)> {
         let response = self.transport.send(request).await?;
-        Ok((response.status, response.headers, response.body.collect(cap_bytes).await?))
+        let ResponseParts { status, headers, body, .. } = response.into_parts();
+        Ok((status, headers, body.collect(cap_bytes).await?))
     }
 
     async fn probe(&self, endpoint: &str, path: Option<String>) -> Option<bool> {

@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     error::{Error, ErrorKind, Result},
     time::SharedClock,
-    transport::{Body, Handler, Inbound, Response},
+    transport::{Body, Handler, Inbound, ResponseParts},
 };
 
 /// The bounds of a [`Server`].
@@ -221,7 +221,7 @@ async fn answer(
         body,
         ..Inbound::new(head.method, head.uri.path())
     };
-    let Response { status, headers, body, .. } = handler.handle(inbound).await;
+    let ResponseParts { status, headers, body, .. } = handler.handle(inbound).await.into_parts();
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -62,7 +62,10 @@ impl Policy for Attempts {
         Box::pin(async move {
             let mut outcome = work.await;
             let verdict = judge(&*self.classify, &mut outcome);
-            attempt.end(|_| Some(verdict));
+            let ended = attempt.end(|_| Some(verdict));
+            if let Ok(response) = &mut outcome {
+                response.ended = Some(ended);
+            }
             if !span.is_disabled() {
                 record_outcome(&span, &outcome);
             }
@@ -90,7 +93,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn end(&mut self, verdict: impl FnOnce(Instant) -> Option<Verdict>) {
+    fn end(&mut self, verdict: impl FnOnce(Instant) -> Option<Verdict>) -> Instant {
         self.ended = true;
         let now = self.stage.clock.now();
         let (verdict, took) = (verdict(now), now.saturating_duration_since(self.began));
@@ -100,6 +103,7 @@ impl Attempt<'_> {
         if let Some((target, operation)) = &self.told {
             self.stage.observers.tell(&Event::AttemptEnded { target, operation, attempt: self.number, took, verdict });
         }
+        now
     }
 }
 

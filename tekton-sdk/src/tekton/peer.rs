@@ -248,7 +248,8 @@ impl Underway<'_> {
         let work = if disabled { work } else { Box::pin(work.instrument(span.clone())) };
         let result = work.await;
         let peer = &*watch.peer.0;
-        let ended = peer.tekton.0.clock.now();
+        let known = result.as_ref().ok().and_then(|response| response.ended);
+        let ended = known.unwrap_or_else(|| peer.tekton.0.clock.now());
         watch.ended = Some(ended);
         peer.budget.earn(&result, ended);
         match result {

@@ -206,7 +206,7 @@ impl Transport for ScriptedTransport {
                     Some(bytes) => break_after(Body::full(body), bytes),
                     None => Body::full(body),
                 };
-                Ok(Response { headers, ..Response::new(status, body) })
+                Ok(Response::with_headers(status, headers, body))
             }
             Line::Fail(kind) => Err(Error::new(kind, "a failure that the script holds")),
             Line::Hang => std::future::pending().await,
@@ -244,7 +244,7 @@ mod tests {
         script.answer(200, "abcdef").break_body_after(4).fail(ErrorKind::Connect).hang();
         let refused = transport.send(request("/a")).await.unwrap();
         assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (503, &HeaderValue::from(7)));
-        let mut broken = transport.send(request("/b")).await.unwrap().body;
+        let mut broken = transport.send(request("/b")).await.unwrap().into_body();
         assert_eq!(broken.next().await.unwrap().unwrap(), "abcd");
         assert_eq!(broken.next().await.unwrap().unwrap_err().kind(), ErrorKind::Interrupted);
         assert_eq!(transport.send(request("/c")).await.unwrap_err().kind(), ErrorKind::Connect);

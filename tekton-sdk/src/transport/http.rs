@@ -164,7 +164,7 @@ where
     let (head, body) = answer.into_parts();
     let body =
         if body.size_hint().exact() == Some(0) { Body::empty() } else { Body::from_http(Answer { body, private }) };
-    Response { headers: head.headers, ..Response::new(head.status, body) }
+    Response::with_headers(head.status, head.headers, body)
 }
 
 /// Says whether anything can have been sent. No URL is in the source: a query may hold what is private.

@@ -204,10 +204,16 @@ impl Inbound {
     }
 }
 
-/// An answer.
+/// An answer on its way back: it dereferences to its [`ResponseParts`].
+///
+/// It is one pointer wide, because every policy hands it on.
+#[derive(Debug)]
+pub struct Response(Box<ResponseParts>);
+
+/// What a [`Response`] is made of.
 #[non_exhaustive]
 #[derive(Debug)]
-pub struct Response {
+pub struct ResponseParts {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -218,12 +224,32 @@ pub struct Response {
     pub attempt: u32,
     /// What a classification said of it, once one has.
     pub verdict: Option<Verdict>,
+    /// When the attempt ended, so that the call need not read the clock again.
+    pub(crate) ended: Option<Instant>,
 }
 
 impl Response {
     /// An answer of this status with this body.
     pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.into(), attempt: 1, verdict: None }
+        Self::with_headers(status, HeaderMap::new(), body)
+    }
+
+    /// An answer of this status with these headers and this body.
+    pub fn with_headers(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Self {
+        let body = body.into();
+        Self(Box::new(ResponseParts { status, headers, body, attempt: 1, verdict: None, ended: None }))
+    }
+
+    /// Its body alone.
+    #[must_use]
+    pub fn into_body(self) -> Body {
+        self.0.body
+    }
+
+    /// Takes it apart, as whoever writes it out does.
+    #[must_use]
+    pub fn into_parts(self) -> ResponseParts {
+        *self.0
     }
 
     /// Adds a header, replacing one of its name.
@@ -231,6 +257,20 @@ impl Response {
     pub fn with_header(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+}
+
+impl Deref for Response {
+    type Target = ResponseParts;
+
+    fn deref(&self) -> &ResponseParts {
+        &self.0
+    }
+}
+
+impl DerefMut for Response {
+    fn deref_mut(&mut self) -> &mut ResponseParts {
+        &mut self.0
     }
 }
 

@@ -27,7 +27,7 @@ pub use endpoint::Endpoint;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
-pub use message::{CallInfo, Inbound, Request, RequestParts, Response, Safety};
+pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponseParts, Safety};
 pub(crate) use spare::Spare;
 
 /// Carries a request to an endpoint and brings the answer back.

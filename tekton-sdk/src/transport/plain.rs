@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(silent.kind(), ErrorKind::Interrupted, "{silent:?}");
             let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
             let cut = call(road, half, Body::empty()).await.unwrap();
-            assert_eq!(cut.body.collect(100).await.unwrap_err().kind(), ErrorKind::Interrupted);
+            assert_eq!(cut.into_body().collect(100).await.unwrap_err().kind(), ErrorKind::Interrupted);
             let own = [Ok(Bytes::from("a")), Err(Error::new(ErrorKind::Rejected, "over the cap"))];
             let own = call(road, "", Body::stream(futures_util::stream::iter(own))).await.unwrap_err();
             assert_eq!((own.kind(), own.to_string()), (ErrorKind::Rejected, "over the cap".to_owned()));
@@ -157,7 +157,7 @@ mod tests {
                 (pieces, "null"),
             ] {
                 let answer = call(road, answer, Body::full("{}")).await.unwrap();
-                assert_eq!(answer.body.collect(4).await.unwrap(), whole);
+                assert_eq!(answer.into_body().collect(4).await.unwrap(), whole);
             }
         }
     }

@@ -51,7 +51,7 @@ impl Peer {
         let response = self.send(Request::new(Method::GET, "/health", call)).await?;
         let status = response.status;
         let rest = deadline.remaining(clock.now());
-        let body = clock.timeout(rest, response.body.collect(MAX_HEALTH_BYTES)).await.unwrap_or_else(|| {
+        let body = clock.timeout(rest, response.into_body().collect(MAX_HEALTH_BYTES)).await.unwrap_or_else(|| {
             Err(crate::error::Error::new(crate::ErrorKind::Timeout, "the answer did not end within the probe's limit"))
         });
         let body = body.map_err(|error| error.with_target(self.name().to_owned()))?;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     error::{Error, ErrorKind, Result, Sent},
-    transport::Response,
+    transport::{Response, ResponseParts},
 };
 
 /// An answer, read; it dereferences to the value.
@@ -61,7 +61,8 @@ impl<T: DeserializeOwned> Reply<T> {
             );
             Error::new(ErrorKind::Codec, what).with_source(error).with_sent(Sent::Yes).with_attempts(response.attempt)
         })?;
-        Ok(Self { value, status: response.status, headers: response.headers, attempts: response.attempt })
+        let ResponseParts { status, headers, attempt: attempts, .. } = response.into_parts();
+        Ok(Self { value, status, headers, attempts })
     }
 }
 

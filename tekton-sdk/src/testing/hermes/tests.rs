@@ -38,7 +38,7 @@ impl Bench {
     async fn json(&self, method: Method, uri: &str, token: Option<&str>, body: &str) -> (u16, Value) {
         let answer = self.ask(method, uri, token, body).await;
         let status = answer.status.as_u16();
-        (status, serde_json::from_slice(&answer.body.collect(1 << 20).await.unwrap()).unwrap())
+        (status, serde_json::from_slice(&answer.into_body().collect(1 << 20).await.unwrap()).unwrap())
     }
 
     async fn post(&self, uri: &str, token: Option<&str>, body: Value) -> (u16, Value) {
@@ -310,7 +310,7 @@ async fn each_fault_is_what_it_says() {
     let bench = Bench::new();
     let fault = |fault: RouteFault| bench.hub.change(|state| state.plan.add(fault, Some(1)));
     let ask = || bench.ask(Method::GET, "/api/components", None, "");
-    let body = |answer: Response| answer.body.collect(1 << 20);
+    let body = |answer: Response| answer.into_body().collect(1 << 20);
     bench.register("e-1").await;
     fault(Fault::Status(503).into());
     let answer = ask().await;

@@ -64,7 +64,7 @@ pub async fn an_empty_body_is_empty<S: TransportSubject + ?Sized>(subject: &S) {
     for (method, path) in [(Method::GET, "/"), (Method::POST, "/"), (Method::POST, "/none")] {
         let answer = send(subject, &listening, request(method, path)).await.expect("it is answered");
         assert!(answer.status.is_success());
-        assert_eq!(answer.body.collect(0).await.expect("there is no body"), "");
+        assert_eq!(answer.into_body().collect(0).await.expect("there is no body"), "");
     }
 }
 
@@ -74,7 +74,7 @@ pub async fn a_large_body_is_whole_in_both_directions<S: TransportSubject + ?Siz
     let sent = mebibyte();
     let outgoing = request(Method::POST, "/").with_body(Body::full(sent.clone()));
     let answer = send(subject, &listening, outgoing).await.expect("it is answered");
-    let came = answer.body.collect(2 * MIB).await.expect("the body comes whole");
+    let came = answer.into_body().collect(2 * MIB).await.expect("the body comes whole");
     assert!(came == sent, "{} of {MIB} bytes came back, or others", came.len());
 }
 
@@ -91,7 +91,7 @@ pub async fn a_streamed_request_arrives_whole_where_that_is_declared<S: Transpor
     let outcome = send(subject, &listening, request(Method::POST, "/").with_body(in_pieces(&sent))).await;
     if subject.transport().capabilities().streamed_requests {
         let answer = outcome.expect("it is answered");
-        let back = answer.body.collect(2 * MIB).await.expect("the body comes whole");
+        let back = answer.into_body().collect(2 * MIB).await.expect("the body comes whole");
         assert!(back == sent, "{} of {MIB} bytes arrived, or others", back.len());
     } else {
         let error = outcome.expect_err("a streamed request that is not declared is refused");
@@ -106,7 +106,7 @@ pub async fn a_streamed_answer_comes_whole<S: TransportSubject + ?Sized>(subject
     let handler = Answers::with(|_| async { Response::new(StatusCode::OK, in_pieces(&mebibyte())) });
     let listening = serve(subject, handler).await;
     let answer = send(subject, &listening, request(Method::GET, "/")).await.expect("it is answered");
-    let came = answer.body.collect(2 * MIB).await.expect("the body comes whole");
+    let came = answer.into_body().collect(2 * MIB).await.expect("the body comes whole");
     assert!(came == mebibyte(), "{} of {MIB} bytes came, or others", came.len());
 }
 
@@ -141,7 +141,7 @@ where
     let mut answer = send(subject, &listening, request(Method::GET, "/")).await.expect("it is answered");
     assert_eq!(answer.body.next().await.expect("there is a first piece").expect("it comes"), "first");
     seen.add();
-    assert_eq!(answer.body.collect(MIB).await.expect("the rest comes"), "last");
+    assert_eq!(answer.into_body().collect(MIB).await.expect("the rest comes"), "last");
 }
 
 /// [`ErrorKind::Interrupted`], whatever the far end's reason: half an answer must not look like a whole one.
@@ -150,7 +150,7 @@ pub async fn an_answer_that_breaks_is_interrupted_and_does_not_end<S: TransportS
     let listening = serve(subject, handler).await;
     // A transport that does not stream learns of it before it hands anything out.
     let broken = match send(subject, &listening, request(Method::GET, "/")).await {
-        Ok(answer) => answer.body.collect(MIB).await.expect_err("half an answer is no answer"),
+        Ok(answer) => answer.into_body().collect(MIB).await.expect_err("half an answer is no answer"),
         Err(error) => error,
     };
     assert_eq!(broken.kind(), ErrorKind::Interrupted, "{}", broken.report());

@@ -71,7 +71,7 @@ pub async fn status_headers_and_body_come_back<S: TransportSubject + ?Sized>(sub
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(answer.headers.get_all("x-law").iter().collect::<Vec<_>>(), ["one", "two, three"]);
     assert_eq!(answer.headers[header::CONTENT_TYPE], "application/x-law");
-    assert_eq!(answer.body.collect(CAP).await.expect("the body comes whole"), &b"\0\xffbody"[..]);
+    assert_eq!(answer.into_body().collect(CAP).await.expect("the body comes whole"), &b"\0\xffbody"[..]);
 }
 
 /// What they mean is judged above.
@@ -86,7 +86,7 @@ pub async fn failing_statuses_are_answers<S: TransportSubject + ?Sized>(subject:
         let answer = send(subject, &listening, request(Method::POST, path)).await;
         let answer = answer.unwrap_or_else(|e| panic!("{path} is an answer, not {}", e.report()));
         assert_eq!(answer.status.as_str(), &path[1..]);
-        assert_eq!(answer.body.collect(CAP).await.expect("the body comes whole"), "why", "{path}");
+        assert_eq!(answer.into_body().collect(CAP).await.expect("the body comes whole"), "why", "{path}");
     }
 }
 
@@ -126,7 +126,7 @@ pub async fn it_does_not_retry<S: TransportSubject + ?Sized>(subject: &S) {
     send(subject, &listening, request(Method::GET, "/")).await.expect("a failing status is an answer");
     assert_eq!(came.get(), 1);
     let broken = match send(subject, &listening, request(Method::GET, "/breaks")).await {
-        Ok(answer) => answer.body.collect(CAP).await.err(),
+        Ok(answer) => answer.into_body().collect(CAP).await.err(),
         Err(error) => Some(error),
     };
     assert!(broken.is_some(), "an answer that breaks is no whole answer");
@@ -212,7 +212,7 @@ pub async fn concurrent_requests_do_not_mix<S: TransportSubject + ?Sized>(subjec
         let listening = &listening;
         async move {
             let answer = send(subject, listening, outgoing).await.expect("it is answered");
-            assert_eq!(answer.body.collect(CAP).await.expect("the body comes whole"), format!("n={n}:{n}"));
+            assert_eq!(answer.into_body().collect(CAP).await.expect("the body comes whole"), format!("n={n}:{n}"));
         }
     });
     future::join_all(calls).await;

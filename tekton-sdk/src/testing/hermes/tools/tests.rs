@@ -22,7 +22,7 @@ async fn ask(hub: &Hub, method: Method, path: &str, body: Value) -> (u16, Value)
     request.body = Body::full(Bytes::from(body.to_string()));
     let answer = hub.handle(request).await;
     let status = answer.status.as_u16();
-    (status, serde_json::from_slice(&answer.body.collect(1 << 20).await.unwrap()).unwrap())
+    (status, serde_json::from_slice(&answer.into_body().collect(1 << 20).await.unwrap()).unwrap())
 }
 
 fn tool(id: Option<&str>) -> Value {
