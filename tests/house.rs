@@ -10,7 +10,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["error"],
     &["time", "names", "secret", "random"],
-    &["contract", "wire", "env", "telemetry", "context"],
+    &["contract", "wire", "env", "telemetry", "context", "rules"],
     &["transport", "directory", "policy"],
     &["tekton"],
     &["request", "breaker", "landmarks"],

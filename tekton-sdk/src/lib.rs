@@ -80,6 +80,7 @@ pub mod policy;
 #[doc(hidden)]
 pub mod private;
 pub mod random;
+mod rules;
 pub mod secret;
 mod service;
 pub mod tekton;

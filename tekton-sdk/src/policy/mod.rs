@@ -28,6 +28,8 @@ pub use deadline::DeadlinePolicy;
 pub use pipeline::{Next, Pipeline};
 pub use retry::Retry;
 
+pub use crate::rules::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Rules};
+
 /// One stage of a [`Pipeline`].
 ///
 /// ```

@@ -13,6 +13,7 @@ use tracing::Span;
 use super::{Body, Endpoint};
 use crate::{
     error::{Error, Result, Verdict},
+    rules::Rules,
     telemetry::CallMetrics,
     time::Deadline,
     wire::trace::TraceContext,
@@ -71,6 +72,8 @@ pub struct CallInfo {
     pub(crate) metrics: Option<CallMetrics>,
     /// The span of the attempt, if anybody looks at it.
     pub(crate) span: Option<Box<Span>>,
+    /// What the policies go by; without rules each goes by its own settings.
+    pub rules: Option<Arc<Rules>>,
 }
 
 impl CallInfo {
@@ -88,6 +91,7 @@ impl CallInfo {
             began: None,
             metrics: None,
             span: None,
+            rules: None,
         }
     }
 }
