@@ -84,6 +84,10 @@ impl Model {
         if self.state == BreakerState::Open && self.now > self.until {
             self.enter(BreakerState::HalfOpen);
         }
+        let stale = self.now - self.since > self.config.max_half_open;
+        if self.state == BreakerState::HalfOpen && self.probes_left > 0 && stale {
+            self.enter(BreakerState::HalfOpen);
+        }
         let granted = match self.state {
             BreakerState::Closed | BreakerState::Disabled | BreakerState::MetricsOnly => true,
             BreakerState::HalfOpen if self.probes_left > 0 => {

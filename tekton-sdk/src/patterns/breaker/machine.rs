@@ -136,16 +136,24 @@ impl Machine {
             Mode::ForcedOpen => return effect,
             Mode::Open if now <= self.until => return effect,
             Mode::Open => effect = self.enter(now, terms, Mode::HalfOpen, Reason::WaitOver),
+            // What the probes of long ago showed says nothing of today.
+            Mode::HalfOpen if self.probes.left > 0 && self.is_half_open_too_long(now, terms) => {
+                effect = self.enter(now, terms, Mode::HalfOpen, Reason::ProbesStale);
+            }
             Mode::HalfOpen => {}
         }
         effect.granted = self.probes.left > 0;
         if effect.granted {
             self.probes.left -= 1;
-        } else if now.saturating_duration_since(self.since) > terms.config.max_half_open {
+        } else if self.is_half_open_too_long(now, terms) {
             // Probes that never end must not keep everybody out for ever.
             return self.open(now, terms, Reason::ProbesHung, None);
         }
         effect
+    }
+
+    fn is_half_open_too_long(&self, now: Instant, terms: Terms<'_>) -> bool {
+        now.saturating_duration_since(self.since) > terms.config.max_half_open
     }
 
     /// Closes or opens once enough probes have ended.

@@ -99,6 +99,8 @@ pub enum Reason {
     ProbesSlow,
     /// The probes of the half-open state did not end in time.
     ProbesHung,
+    /// The probes of the half-open state lie too far back to say anything: new ones are counted.
+    ProbesStale,
     /// The wait of the open state was over, and somebody asked.
     WaitOver,
     /// The probes of the half-open state went well.
@@ -119,6 +121,7 @@ impl Reason {
             Self::ProbesFailed => "probes_failed",
             Self::ProbesSlow => "probes_slow",
             Self::ProbesHung => "probes_hung",
+            Self::ProbesStale => "probes_stale",
             Self::WaitOver => "wait_over",
             Self::ProbesSucceeded => "probes_succeeded",
             Self::ByHand => "by_hand",
@@ -137,7 +140,8 @@ impl From<Tripped> for Reason {
     }
 }
 
-/// One change of state. From [`BreakerState::MetricsOnly`] to itself: the breaker would have opened.
+/// One change of state. From [`BreakerState::MetricsOnly`] to itself: the breaker would have opened. From
+/// [`BreakerState::HalfOpen`] to itself: the probes begin anew.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {

@@ -99,6 +99,23 @@ fn probes_that_never_end_open_it_again() {
 }
 
 #[test]
+fn probes_of_long_ago_are_forgotten() {
+    let mut bench = Bench::new(config());
+    bench.trip();
+    bench.now += Duration::from_secs(2);
+    assert!((0..2).all(|_| bench.on(Input::Ask).granted));
+    assert!((0..2).all(|_| bench.probed(true).is_none()));
+    let epoch = bench.machine.epoch;
+    bench.now += Duration::from_secs(61);
+    let effect = bench.on(Input::Ask);
+    assert_eq!((effect.granted, effect.entered.map(|entered| entered.why)), (true, Some(Reason::ProbesStale)));
+    assert!(bench.machine.epoch != epoch && bench.machine.probed() == Counts::default());
+    assert_eq!(bench.probed(false), None);
+    assert!(bench.on(Input::Ask).granted && bench.on(Input::Ask).granted);
+    assert_eq!((bench.probed(false), bench.probed(false)), (None, Some(Mode::Closed)));
+}
+
+#[test]
 fn without_a_rate_one_bad_probe_is_enough() {
     let mut bench = Bench::new(config().with_failure_rate(None));
     bench.trip();
