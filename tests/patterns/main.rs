@@ -20,4 +20,5 @@ mod p01_retry;
 mod p05_attribute;
 mod p05_breaker;
 mod p05_layer;
+mod traffic_limits;
 mod vectors;
