@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::fast::RandomState;
+
 /// How many values are kept.
 pub(super) const MAX_KEYS: usize = 1024;
 /// How many values are listed in introspection and at a scrape.
@@ -27,7 +29,8 @@ pub(super) trait Kept {
 pub(super) struct Registry<V>(RwLock<Known<V>>);
 
 struct Known<V> {
-    values: HashMap<Key, Arc<V>>,
+    /// Hashed quickly: each call looks here, and who finds names that collide cannot make it longer than it is.
+    values: HashMap<Key, Arc<V>, RandomState>,
     rest: Option<Arc<V>>,
     look_again: Option<Instant>,
 }
@@ -42,7 +45,7 @@ pub(super) struct Shown<V> {
 
 impl<V: Kept> Registry<V> {
     pub(super) fn new() -> Self {
-        Self(RwLock::new(Known { values: HashMap::new(), rest: None, look_again: None }))
+        Self(RwLock::new(Known { values: HashMap::default(), rest: None, look_again: None }))
     }
 
     /// The value of this key, made if there is none.
@@ -157,7 +160,11 @@ impl<'a> Borrow<dyn Pair + 'a> for Key {
 
 impl Hash for dyn Pair + '_ {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.pair().hash(state);
+        let (target, part) = self.pair();
+        state.write(target.as_bytes());
+        if !part.is_empty() {
+            state.write(part.as_bytes());
+        }
     }
 }
 
@@ -171,7 +178,7 @@ impl Eq for dyn Pair + '_ {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.pair().hash(state);
+        (self as &dyn Pair).hash(state);
     }
 }
 

@@ -173,23 +173,28 @@ async fn more_places_wake_waiters_and_fewer_let_those_that_run_go_on() {
     let pipeline = Pipeline::new(vec![Arc::clone(&bulkhead) as _], Arc::new(callee.clone()), SharedClock::default());
     let of = |places| rules("engrams", |rules| rules.bulkhead = Some(config(places, 100).with_shed(false)));
     let (small, large) = (of(2), of(6));
-    let mut calls: Vec<_> =
-        numbered(10).map(|operation| Box::pin(pipeline.send(under(call("engram", &operation), &small)))).collect();
-    for one in &mut calls {
-        assert!(poll!(one).is_pending());
-    }
+    let mut calls = Vec::new();
+    let come = |calls: &mut Vec<_>, operation: String, rules| {
+        calls.push(Box::pin(pipeline.send(under(call("engram", &operation), rules))));
+    };
+    // Twice, so that those who are called by the last one have begun.
+    let poll_all = async |calls: &mut Vec<_>| {
+        for _ in 0..2 {
+            for one in calls.iter_mut() {
+                assert!(poll!(one).is_pending());
+            }
+        }
+    };
+    numbered(10).for_each(|operation| come(&mut calls, operation, &small));
+    poll_all(&mut calls).await;
     assert_eq!((there(&*bulkhead), callee.running("engram")), ((2, 8), 2));
     // The first that comes under the new rules tells of them, and goes to the end of the line.
-    calls.push(Box::pin(pipeline.send(under(call("engram", "op-99999"), &large))));
-    for one in &mut calls {
-        assert!(poll!(one).is_pending());
-    }
+    come(&mut calls, "op-99998".to_owned(), &large);
+    poll_all(&mut calls).await;
     assert_eq!((there(&*bulkhead), callee.running("engram")), ((6, 5), 6));
     let tiny = of(1);
-    calls.push(Box::pin(pipeline.send(under(call("engram", "op-99999"), &tiny))));
-    for one in &mut calls {
-        assert!(poll!(one).is_pending());
-    }
+    come(&mut calls, "op-99999".to_owned(), &tiny);
+    poll_all(&mut calls).await;
     assert_eq!((there(&*bulkhead), callee.running("engram")), ((6, 6), 6), "nobody is thrown out");
     let clock = SharedClock::default();
     let began = clock.now();

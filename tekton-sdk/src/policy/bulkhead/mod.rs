@@ -42,6 +42,35 @@ const NAME: &str = "bulkhead";
 /// Without settings it hands every request on.
 ///
 /// **Cancel safety:** a dropped future gives its place, or its place in the line, back.
+///
+/// ```
+/// # tekton_sdk::testing::block_on(async {
+/// use std::sync::Arc;
+/// use tekton_sdk::{
+///     ErrorKind, Sent,
+///     policy::{Bulkhead, BulkheadConfig, Pipeline},
+///     testing::ScriptedTransport,
+///     time::SharedClock,
+///     transport::{CallInfo, Request, Safety},
+/// };
+///
+/// let (transport, script) = ScriptedTransport::new();
+/// script.hang();
+/// let clock = SharedClock::default();
+/// let config = BulkheadConfig::default().with_max_concurrency(1).with_max_waiting(0);
+/// let pipeline = Pipeline::new(vec![Arc::new(Bulkhead::new(Some(config), clock.clone()))], Arc::new(transport), clock);
+///
+/// let recall = || Request::new(tekton_sdk::http::Method::GET, "/recall", CallInfo::new("engram", "recall", Safety::Read));
+/// let refused = tokio::select! {
+///     biased;
+///     _ = pipeline.send(recall()) => unreachable!("it hangs, and has the only place"),
+///     second = pipeline.send(recall()) => second.expect_err("there is no place, and no line"),
+/// };
+/// assert_eq!((refused.kind(), refused.sent()), (ErrorKind::Rejected, Sent::No));
+/// assert!(refused.to_string().starts_with("bulkhead: engram has 1 calls running and 0 waiting"));
+/// # Ok::<(), tekton_sdk::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Bulkhead {
     config: Option<BulkheadConfig>,
     clock: SharedClock,

@@ -42,6 +42,32 @@ const NAME: &str = "rate";
 /// Without settings it hands every request on.
 ///
 /// **Cancel safety:** a dropped future gives its place in the line back; a turn that it had is used up.
+///
+/// ```
+/// # tekton_sdk::testing::block_on(async {
+/// use std::{sync::Arc, time::Duration};
+/// use tekton_sdk::{
+///     ErrorKind,
+///     policy::{Pipeline, RateConfig, RateLimit},
+///     testing::ScriptedTransport,
+///     time::{ManualClock, SharedClock},
+///     transport::{CallInfo, Request, Safety},
+/// };
+///
+/// let (transport, script) = ScriptedTransport::new();
+/// script.answer(200, "1");
+/// let clock = SharedClock::new(ManualClock::new());
+/// let config = RateConfig::default().with_per_second(50).with_burst(1);
+/// let pipeline = Pipeline::new(vec![Arc::new(RateLimit::new(Some(config), clock.clone()))], Arc::new(transport), clock);
+///
+/// let recall = || Request::new(tekton_sdk::http::Method::GET, "/recall", CallInfo::new("engram", "recall", Safety::Read));
+/// pipeline.send(recall()).await?;
+/// let refused = pipeline.send(recall()).await.expect_err("the burst is one");
+/// assert_eq!((refused.kind(), refused.retry_after()), (ErrorKind::Rejected, Some(Duration::from_millis(20))));
+/// assert_eq!(refused.to_string(), "rate: engram is called 50 times a second at most; the next call may go in 20ms");
+/// # Ok::<(), tekton_sdk::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct RateLimit {
     config: Option<RateConfig>,
     clock: SharedClock,

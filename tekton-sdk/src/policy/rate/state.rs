@@ -50,7 +50,8 @@ struct Shared {
 #[derive(Debug)]
 struct Traffic {
     pace: Pace,
-    line: Line<oneshot::Sender<()>>,
+    /// Each is called once, when it is the longest waiter.
+    line: Line<Option<oneshot::Sender<()>>>,
     /// When the longest waiter has its turn, as it was known last.
     turn: Option<Instant>,
 }
@@ -137,7 +138,7 @@ impl State {
                 return Entry::Full(wait);
             }
             let (call, called) = oneshot::channel();
-            let number = traffic.line.join(call);
+            let number = traffic.line.join(Some(call));
             if waiting == 0 {
                 traffic.turn = Some(turn);
             }
@@ -280,14 +281,15 @@ impl Leave {
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.state.locked(|traffic| {
+        // Whoever is behind the longest waiter has been called by nobody else.
+        let next = self.state.locked(|traffic| {
             let was_first = traffic.line.is_first(self.number);
             traffic.line.leave(self.number);
-            // Whoever has left meanwhile has called the next one itself.
-            if was_first && let Some(next) = traffic.line.first() {
-                let call = std::mem::replace(next, oneshot::channel().0);
-                let _ = call.send(());
-            }
+            if was_first { traffic.line.first().and_then(Option::take) } else { None }
         });
+        if let Some(next) = next {
+            // It may have gone away just now; then it calls the next one, because it is the first.
+            let _ = next.send(());
+        }
     }
 }
