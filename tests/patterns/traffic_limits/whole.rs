@@ -33,7 +33,7 @@ impl Mesh {
 
     async fn read(&self, rules: &Arc<Rules>) -> Result<Response> {
         let call = CallInfo::new("engram:8005", "op", Safety::Read);
-        let mut request = Request::new(tekton_sdk::http::Method::POST, "/op", call);
+        let mut request = Request::new(http::Method::POST, "/op", call);
         request.call.collect = Some(1 << 20);
         self.peer.send(under(request, rules)).await
     }
