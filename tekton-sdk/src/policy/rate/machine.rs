@@ -160,6 +160,8 @@ mod tests {
             pace.refused(0, 100.0, None, now);
         }
         assert_eq!(pace.epoch(), 1);
+        pace.refused(0, 100.0, None, now + 10 * INTERVAL);
+        assert_eq!(pace.epoch(), 1, "it was under way before the cut, however late it comes");
         pace.refused(1, 100.0, None, now + INTERVAL / 2);
         assert_eq!(pace.epoch(), 1, "that is too soon");
         pace.refused(1, 100.0, None, now + INTERVAL);
