@@ -247,7 +247,9 @@ fn handles_cross_threads() {
     handle::<breaker::Permit<'static>>();
     handle::<breaker::Transitions>();
     handle::<policy::Backoff>();
+    handle::<policy::Bulkhead>();
     handle::<policy::Pipeline>();
+    handle::<policy::RateLimit>();
     handle::<policy::RetryBudget>();
     handle::<policy::RetryBudgets>();
     handle::<random::Random>();

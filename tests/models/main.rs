@@ -14,8 +14,13 @@ mod sync {
 #[expect(dead_code, unused_imports, reason = "the models need a part of it")]
 mod atomic;
 mod breaker;
+mod bulkhead;
 mod counter;
 mod decisions;
+/// The word of the bulkhead.
+#[path = "../../tekton-sdk/src/policy/bulkhead/places.rs"]
+#[expect(dead_code, reason = "the models need a part of it")]
+mod places;
 
 use counter::Counter;
 use loom::{sync::Arc, thread};

@@ -21,4 +21,5 @@ mod p05_attribute;
 mod p05_breaker;
 mod p05_layer;
 mod simulation;
+mod traffic_limits;
 mod vectors;

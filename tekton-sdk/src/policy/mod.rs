@@ -3,10 +3,15 @@
 mod attempt;
 mod backoff;
 mod budget;
+mod bulkhead;
 mod classify;
 mod config;
 mod deadline;
+mod line;
 mod pipeline;
+mod rate;
+mod refused;
+mod registry;
 mod retry;
 
 use std::fmt;
@@ -21,11 +26,13 @@ pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
 pub use backoff::Backoff;
 pub use budget::{RetryBudget, RetryBudgets};
+pub use bulkhead::Bulkhead;
 pub use classify::{ByKind, Classify, judge};
 pub(crate) use classify::{asked_wait, of_error};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
 pub use pipeline::{Next, Pipeline};
+pub use rate::RateLimit;
 pub use retry::Retry;
 
 pub use crate::rules::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Rules};

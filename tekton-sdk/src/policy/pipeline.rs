@@ -16,12 +16,14 @@ use crate::{
 /// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
 /// 3. `retry`: attempts, for what may be carried out again, within the target's budget;
 /// 4. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
-/// 5. `breaker`: refuses while the callee is not well, and is told how the attempt went;
-/// 6. `attempt-timeout`: one attempt, if a limit is set;
-/// 7. the policies that the builder adds, in the order in which they were added;
-/// 8. `resolve`: finds the endpoint, the newest that answers first;
-/// 9. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
-///    and turns a failing status into an error.
+/// 5. `rate`: how often the callee is called, and less often while it answers 429 or 503; off unless a rule says otherwise;
+/// 6. `breaker`: refuses while the callee is not well, and is told how the attempt went;
+/// 7. `bulkhead`: how many attempts run at once, and how many wait for a place; off unless a rule says otherwise;
+/// 8. `attempt-timeout`: one attempt, if a limit is set;
+/// 9. the policies that the builder adds, in the order in which they were added;
+/// 10. `resolve`: finds the endpoint, the newest that answers first;
+/// 11. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+///     and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {
     policies: Arc<[Arc<dyn Policy>]>,

@@ -9,7 +9,8 @@ use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{
-        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryBudgets, RetryConfig,
+        AttemptTimeout, Backoff, Bulkhead, BulkheadConfig, ByKind, Classify, DeadlinePolicy, Pipeline, Policy,
+        RateConfig, RateLimit, Retry, RetryBudgets, RetryConfig,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
@@ -36,6 +37,10 @@ pub struct Parts {
     pub backoff: Option<Backoff>,
     /// What an outcome says about the callee.
     pub classify: Arc<dyn Classify>,
+    /// How often a component is called by calls without rules; `None` is as often as they come.
+    pub rate: Option<RateConfig>,
+    /// How many attempts to a component run at once by calls without rules; `None` is as many as there are.
+    pub bulkhead: Option<BulkheadConfig>,
     /// Policies of rooms, run once per attempt, outside of its time limit.
     pub attempt_policies: Vec<Arc<dyn Policy>>,
     /// Policies of the application's own, run once per attempt.
@@ -69,6 +74,8 @@ impl Parts {
             retry: RetryConfig::default(),
             backoff: None,
             classify: Arc::new(ByKind),
+            rate: None,
+            bulkhead: None,
             attempt_policies: Vec::new(),
             policies: Vec::new(),
             clock: SharedClock::default(),
@@ -98,11 +105,16 @@ impl Parts {
         }
         let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
         policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
+        let rate = Arc::new(RateLimit::new(self.rate, clock.clone()).with_observers(self.observers.clone()));
+        let bulkhead = Arc::new(Bulkhead::new(self.bulkhead, clock.clone()).with_observers(self.observers.clone()));
+        policies.push(Arc::clone(&rate) as _);
         policies.extend(self.attempt_policies);
+        policies.push(Arc::clone(&bulkhead) as _);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
         let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
         let mut introspect = self.introspect;
+        introspect.extend([rate as Arc<dyn Introspect>, bulkhead]);
         introspect.push(Arc::new(budgets.clone()));
         introspect.push(Arc::new(directory.clone()));
         let introspect: Arc<[_]> = introspect.into();

@@ -80,6 +80,18 @@ pub enum Event<'a> {
         /// The breaker's key.
         breaker: &'a str,
     },
+    /// A policy other than the breaker refused a call: nothing was sent.
+    #[non_exhaustive]
+    PolicyRefused {
+        /// The policy, by the name of its stage, as `bulkhead`.
+        policy: &'a str,
+        /// The component that was not called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// Why, as `full`.
+        reason: &'a str,
+    },
     /// The directory is down, and its last answer is served.
     #[non_exhaustive]
     DirectoryStale {
@@ -126,13 +138,14 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "call_ended",
         "attempt_ended",
         "retrying",
         "not_retried",
         "breaker_changed",
         "breaker_refused",
+        "policy_refused",
         "directory_stale",
         "presence_changed",
         "served",
@@ -150,6 +163,7 @@ impl Event<'_> {
             Self::NotRetried { .. } => "not_retried",
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::BreakerRefused { .. } => "breaker_refused",
+            Self::PolicyRefused { .. } => "policy_refused",
             Self::DirectoryStale { .. } => "directory_stale",
             Self::PresenceChanged { .. } => "presence_changed",
             Self::Served { .. } => "served",
@@ -201,6 +215,12 @@ impl Event<'_> {
                 show("reason", &reason);
             }
             Self::BreakerRefused { breaker } => show("breaker", &breaker),
+            Self::PolicyRefused { policy, target, operation, reason } => {
+                show("policy", &policy);
+                show("target", &target);
+                show("operation", &operation);
+                show("reason", &reason);
+            }
             Self::DirectoryStale { query } => show("query", &query),
             Self::PresenceChanged { component, presence } => {
                 show("component", &component);

@@ -62,6 +62,14 @@ pub const BREAKER_STATE: &str = "integration_breaker_state";
 pub const BREAKER_TRANSITIONS_TOTAL: &str = "integration_breaker_transitions_total";
 /// Counter: calls that a breaker refused, by [`BREAKER`].
 pub const BREAKER_REFUSALS_TOTAL: &str = "integration_breaker_refusals_total";
+/// Counter: calls that a policy other than the breaker refused, by [`TARGET`] and [`POLICY`].
+pub const POLICY_REFUSALS_TOTAL: &str = "integration_policy_refusals_total";
+/// Gauge: attempts that hold a place of a bulkhead, by [`TARGET`].
+pub const BULKHEAD_RUNNING: &str = "integration_bulkhead_running";
+/// Gauge: attempts that wait for a place of a bulkhead, by [`TARGET`].
+pub const BULKHEAD_WAITING: &str = "integration_bulkhead_waiting";
+/// Gauge: attempts a second that the rate limit allows at this moment, by [`TARGET`].
+pub const RATE_ALLOWED: &str = "integration_rate_allowed";
 /// Counter: requests that were answered, by [`COMPONENT`], [`OPERATION`] and [`STATUS`].
 pub const SERVED_TOTAL: &str = "integration_served_total";
 /// Histogram: how long a served operation took, by [`COMPONENT`] and [`OPERATION`].
@@ -83,6 +91,8 @@ pub const KIND: &str = "kind";
 pub const VERDICT: &str = "verdict";
 /// Label: why.
 pub const REASON: &str = "reason";
+/// Label: a stage of the pipeline, as `bulkhead`.
+pub const POLICY: &str = "policy";
 /// Label: a breaker's key.
 pub const BREAKER: &str = "breaker";
 /// Label: the state that was left.
@@ -142,6 +152,14 @@ pub const METRICS: &[Metric] = {
             "Changes of a breaker's state."),
         metric(Counter, BREAKER_REFUSALS_TOTAL, &[BREAKER],
             "Calls that a breaker refused."),
+        metric(Counter, POLICY_REFUSALS_TOTAL, &[TARGET, POLICY],
+            "Calls that a policy other than the breaker refused."),
+        metric(Gauge, BULKHEAD_RUNNING, &[TARGET],
+            "Attempts that hold a place of a bulkhead."),
+        metric(Gauge, BULKHEAD_WAITING, &[TARGET],
+            "Attempts that wait for a place of a bulkhead."),
+        metric(Gauge, RATE_ALLOWED, &[TARGET],
+            "Attempts a second that the rate limit allows at this moment."),
         metric(Counter, SERVED_TOTAL, &[COMPONENT, OPERATION, STATUS],
             "Requests for operations that were answered, by status."),
         metric(Histogram, SERVED_DURATION_SECONDS, &[COMPONENT, OPERATION],

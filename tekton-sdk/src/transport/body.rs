@@ -53,6 +53,11 @@ impl Body {
         Self(Kind::Stream(Mutex::new(Box::pin(body))))
     }
 
+    /// The same body, which keeps `what` until its end has been read, it broke, or it is dropped.
+    pub(crate) fn holding<T: Send + Unpin + 'static>(self, what: T) -> Self {
+        Self::from_http(Holding { body: self, what: Some(what) })
+    }
+
     /// The bytes, if the body is whole already.
     #[must_use]
     pub const fn as_bytes(&self) -> Option<&Bytes> {
@@ -185,6 +190,38 @@ impl HttpBody for Body {
     }
 }
 
+/// A body that lets go of something at its end.
+struct Holding<T> {
+    body: Body,
+    what: Option<T>,
+}
+
+impl<T: Send + Unpin> HttpBody for Holding<T> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let ended = match &polled {
+            Poll::Ready(Some(Ok(_))) => self.body.is_end_stream(),
+            Poll::Ready(None | Some(Err(_))) => true,
+            Poll::Pending => false,
+        };
+        if ended {
+            self.what = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 impl fmt::Debug for Body {
     /// Says how large it is, never what it holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +256,34 @@ mod tests {
             assert_eq!((error.kind(), error.to_string().contains("5 bytes")), (ErrorKind::Rejected, true));
         }
         assert_eq!(Body::full("abc").collect(2).await.unwrap_err().kind(), ErrorKind::Rejected);
+    }
+
+    #[tokio::test]
+    async fn what_a_body_holds_is_let_go_at_its_end_and_not_before() {
+        let held = || {
+            let what = std::sync::Arc::new(());
+            (std::sync::Arc::downgrade(&what), what)
+        };
+        let (watch, what) = held();
+        let mut body = pieces(&["ab", "cd"]).holding(what);
+        assert_eq!(body.next().await.unwrap().unwrap(), "ab");
+        assert_eq!(body.next().await.unwrap().unwrap(), "cd");
+        assert!(watch.upgrade().is_some(), "nobody has said that this was the last piece");
+        assert!(body.next().await.is_none());
+        assert!(watch.upgrade().is_none());
+        let (watch, what) = held();
+        let mut body = Body::from_http(Body::full("ab")).holding(what);
+        assert_eq!(HttpBody::size_hint(&body).exact(), Some(2));
+        assert_eq!(body.next().await.unwrap().unwrap(), "ab");
+        assert!(watch.upgrade().is_some() || HttpBody::is_end_stream(&body));
+        let (watch, what) = held();
+        drop(pieces(&["ab"]).holding(what));
+        assert!(watch.upgrade().is_none());
+        let (watch, what) = held();
+        let broken = [Err(Error::new(ErrorKind::Interrupted, "connection closed"))];
+        let mut body = Body::stream(futures_util::stream::iter(broken)).holding(what);
+        assert!(body.next().await.unwrap().is_err());
+        assert!(watch.upgrade().is_none());
     }
 
     #[tokio::test]

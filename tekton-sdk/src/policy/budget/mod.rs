@@ -2,28 +2,21 @@
 
 mod machine;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Instant};
 
 use serde_json::{Value, json};
 
 use self::machine::{Budget, WINDOW};
-use super::RetryConfig;
+use super::{
+    RetryConfig,
+    registry::{Kept, Registry},
+};
 use crate::{
     error::{Result, Sent, Verdict},
     telemetry::{Gauge, Introspect, names},
     time::SharedClock,
     transport::Response,
 };
-
-/// How many targets have a budget of their own.
-const MAX_TARGETS: usize = 1024;
-/// How many budgets are listed in introspection and at a scrape.
-const MAX_SHOWN: usize = 128;
 
 /// The budgets of one handle, found by the target's name. Clones share them.
 ///
@@ -58,14 +51,7 @@ struct Shared {
     clock: SharedClock,
     percent: u32,
     reserve: u32,
-    targets: Mutex<Targets>,
-    overflow: RetryBudget,
-}
-
-struct Targets {
-    known: HashMap<Arc<str>, RetryBudget>,
-    /// When it is worth looking for idle ones again: a look goes through all of them.
-    look_again: Instant,
+    targets: Registry<Budget>,
 }
 
 /// The budget of one target; cheap to clone.
@@ -76,58 +62,21 @@ impl RetryBudgets {
     /// Budgets as configured.
     #[must_use]
     pub fn new(config: &RetryConfig, clock: SharedClock) -> Self {
-        let (percent, reserve, now) = (config.budget_percent, config.budget_reserve, clock.now());
-        let overflow = RetryBudget(Arc::new(Budget::new(now, percent, reserve)));
-        let targets = Mutex::new(Targets { known: HashMap::new(), look_again: now });
-        Self(Arc::new(Shared { clock, percent, reserve, targets, overflow }))
+        let (percent, reserve, targets) = (config.budget_percent, config.budget_reserve, Registry::new());
+        Self(Arc::new(Shared { clock, percent, reserve, targets }))
     }
 
     /// The budget of this target. Whoever calls it often keeps it.
     #[must_use]
     pub fn of(&self, target: &str) -> RetryBudget {
-        let mut targets = self.targets();
-        if let Some(known) = targets.known.get(target) {
-            return known.clone();
-        }
-        let now = self.0.clock.now();
-        if !targets.has_room(now) {
-            return self.0.overflow.clone();
-        }
-        let budget = RetryBudget(Arc::new(Budget::new(now, self.0.percent, self.0.reserve)));
-        targets.known.insert(target.into(), budget.clone());
-        budget
-    }
-
-    /// The budgets with what they hold, by target, and how many are not among them.
-    fn shown(&self) -> (Vec<(Arc<str>, RetryBudget)>, usize) {
-        let targets = self.targets();
-        let mut all: Vec<_> =
-            targets.known.iter().map(|(target, budget)| (Arc::clone(target), budget.clone())).collect();
-        drop(targets);
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let left_out = all.len().saturating_sub(MAX_SHOWN);
-        all.truncate(MAX_SHOWN);
-        (all, left_out)
-    }
-
-    fn targets(&self) -> MutexGuard<'_, Targets> {
-        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
+        let Shared { clock, percent, reserve, targets } = &*self.0;
+        RetryBudget(targets.of((target, ""), || clock.now(), || Budget::new(clock.now(), *percent, *reserve)))
     }
 }
 
-impl Targets {
-    /// Whether a target more has its place, after the idle ones have gone.
-    fn has_room(&mut self, now: Instant) -> bool {
-        if self.known.len() < MAX_TARGETS {
-            return true;
-        }
-        if now < self.look_again {
-            return false;
-        }
-        self.look_again = now + Duration::from_secs(1);
-        // Under the lock nobody can begin to hold one that only the map holds.
-        self.known.retain(|_, budget| Arc::strong_count(&budget.0) > 1 || !budget.0.is_idle(now));
-        self.known.len() < MAX_TARGETS
+impl Kept for Budget {
+    fn is_idle(&self, now: Instant) -> bool {
+        Self::is_idle(self, now)
     }
 }
 
@@ -172,22 +121,22 @@ impl Introspect for RetryBudgets {
 
     fn introspect(&self) -> Value {
         let now = self.0.clock.now();
-        let (shown, left_out) = self.shown();
+        let shown = self.0.targets.shown();
         let left: serde_json::Map<String, Value> =
-            shown.into_iter().map(|(target, budget)| (target.to_string(), budget.left(now).into())).collect();
+            shown.values.into_iter().map(|(target, _, budget)| (target.to_string(), budget.left(now).into())).collect();
         json!({
             "percent": self.0.percent,
             "reserve": self.0.reserve,
             "window_seconds": WINDOW,
             "left": left,
-            "left_in_overflow": self.0.overflow.left(now),
-            "not_shown": left_out,
+            "left_in_overflow": shown.rest.map_or_else(|| f64::from(self.0.reserve), |rest| rest.left(now)),
+            "not_shown": shown.left_out,
         })
     }
 
     fn gauges(&self, emit: &mut dyn FnMut(Gauge<'_>)) {
         let now = self.0.clock.now();
-        for (target, budget) in self.shown().0 {
+        for (target, _, budget) in self.0.targets.shown().values {
             emit(Gauge { name: names::RETRY_BUDGET_LEFT, key: &target, value: budget.left(now) });
         }
     }
@@ -195,7 +144,7 @@ impl Introspect for RetryBudgets {
 
 impl fmt::Debug for RetryBudgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RetryBudgets").field("targets", &self.targets().known.len()).finish_non_exhaustive()
+        f.debug_struct("RetryBudgets").field("targets", &self.0.targets.len()).finish_non_exhaustive()
     }
 }
 
@@ -207,7 +156,12 @@ impl fmt::Debug for RetryBudget {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{
+        super::registry::{MAX_KEYS, MAX_SHOWN},
+        *,
+    };
     use crate::time::{Clock, ManualClock};
 
     fn budgets() -> (RetryBudgets, ManualClock) {
@@ -221,26 +175,29 @@ mod tests {
         for number in 0..1_000_000 {
             budgets.of(&format!("target-{number}")).deposit(clock.now());
         }
-        assert_eq!(budgets.targets().known.len(), MAX_TARGETS);
-        assert!(budgets.0.overflow.left(clock.now()) > 99_000.0, "the rest share one budget");
+        assert_eq!(budgets.0.targets.len(), MAX_KEYS);
+        assert!(budgets.of("another").left(clock.now()) > 99_000.0, "the rest share one budget");
         let mut gauges = 0;
         budgets.gauges(&mut |_| gauges += 1);
-        assert_eq!((gauges, budgets.introspect()["not_shown"].as_u64()), (MAX_SHOWN, Some(896)));
+        let shown = budgets.introspect();
+        assert_eq!((gauges, shown["not_shown"].as_u64()), (MAX_SHOWN, Some(896)));
+        assert!(shown["left_in_overflow"].as_f64().unwrap() > 99_000.0);
     }
 
     #[test]
     fn only_what_is_idle_and_held_by_nobody_makes_room() {
         let (budgets, clock) = budgets();
         let held = budgets.of("held");
-        for number in 1..MAX_TARGETS {
+        for number in 1..MAX_KEYS {
             budgets.of(&format!("target-{number}")).deposit(clock.now());
         }
-        assert!(Arc::ptr_eq(&budgets.of("late").0, &budgets.0.overflow.0));
+        let shared = budgets.of("late");
+        assert!(Arc::ptr_eq(&budgets.of("later").0, &shared.0));
         clock.advance(Duration::from_secs(10));
         budgets.of("target-1").deposit(clock.now());
-        assert!(!Arc::ptr_eq(&budgets.of("late").0, &budgets.0.overflow.0));
+        assert!(!Arc::ptr_eq(&budgets.of("late").0, &shared.0));
         assert!(Arc::ptr_eq(&budgets.of("held").0, &held.0));
-        assert_eq!(budgets.targets().known.len(), 3);
+        assert_eq!(budgets.0.targets.len(), 3);
         assert!((budgets.of("target-1").left(clock.now()) - 3.1).abs() < 1e-9);
     }
 }

@@ -138,6 +138,9 @@ impl Scrape {
         all.retries.each(|target, [reason], count| self.count(names::RETRIES_TOTAL, &[target, reason], count));
         all.not_retried.each(|target, [reason], count| self.count(names::NOT_RETRIED_TOTAL, &[target, reason], count));
         all.refusals.each(|breaker, [], count| self.count(names::BREAKER_REFUSALS_TOTAL, &[breaker], count));
+        all.policy_refusals.each(|target, [policy], count| {
+            self.count(names::POLICY_REFUSALS_TOTAL, &[target, policy], count);
+        });
         all.transitions.each(|breaker, [from, to], count| {
             self.count(names::BREAKER_TRANSITIONS_TOTAL, &[breaker, from, to], count);
         });

@@ -45,6 +45,7 @@ struct All {
     not_retried: capped::Capped<1>,
     transitions: capped::Capped<2>,
     refusals: capped::Capped<0>,
+    policy_refusals: capped::Capped<1>,
     served: served::Served,
 }
 
@@ -103,6 +104,7 @@ impl Metrics {
             Event::NotRetried { target, reason, .. } => self.all.not_retried.add(target, [reason]),
             Event::BreakerChanged { breaker, from, to, .. } => self.all.transitions.add(breaker, [from, to]),
             Event::BreakerRefused { breaker } => self.all.refusals.add(breaker, []),
+            Event::PolicyRefused { policy, target, .. } => self.all.policy_refusals.add(target, [policy]),
             _ => {}
         }
     }

@@ -47,6 +47,7 @@ fn full(registry: &Registry, parts: &Arc<[Arc<dyn Introspect>]>) -> Metrics {
     metrics.count(&Event::NotRetried { target, operation, attempts: 1, reason: "unsafe" });
     metrics.count(&Event::BreakerChanged { breaker: target, from: "closed", to: "open", reason: "failure_rate" });
     metrics.count(&Event::BreakerRefused { breaker: target });
+    metrics.count(&Event::PolicyRefused { policy: "bulkhead", target, operation, reason: "full" });
     let served = metrics.served("summarizer", "summarize");
     served.began();
     served.began();
@@ -71,7 +72,9 @@ fn every_metric_of_the_table_is_gathered_with_its_kind_and_labels() {
             serde_json::Value::Null
         }
         fn gauges(&self, emit: &mut dyn FnMut(Gauge<'_>)) {
-            emit(Gauge { name: names::RETRY_BUDGET_LEFT, key: "summarizer", value: 9.5 });
+            for name in METRICS.iter().filter(|metric| metric.labels == [names::TARGET]).map(|metric| metric.name) {
+                emit(Gauge { name, key: "summarizer", value: 9.5 });
+            }
         }
     }
     let registry = Registry::new();
@@ -104,6 +107,7 @@ fn calls_are_counted_under_the_guides_names() {
         r#"integration_attempts_total{endpoint="summarize",source="reader",target="summarizer",verdict="abandoned"} 1"#,
         r#"integration_attempt_duration_seconds_count{endpoint="summarize",source="reader",target="summarizer"} 2"#,
         r#"integration_breaker_transitions_total{breaker="summarizer",from="closed",to="open"} 1"#,
+        r#"integration_policy_refusals_total{policy="bulkhead",target="summarizer"} 1"#,
         r#"integration_served_total{component="summarizer",operation="summarize",status="429"} 1"#,
         r#"integration_served_in_flight{component="summarizer"} 1"#,
     ] {
