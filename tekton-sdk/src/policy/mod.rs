@@ -6,8 +6,11 @@ mod budget;
 mod classify;
 mod config;
 mod deadline;
+mod fallback;
+mod hedge;
 mod pipeline;
 mod retry;
+mod reuse;
 
 use std::fmt;
 
@@ -25,8 +28,11 @@ pub use classify::{ByKind, Classify, judge};
 pub(crate) use classify::{asked_wait, of_error};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
+pub use fallback::{Alternate, Fallback, Instead, fallback_cycle};
+pub use hedge::Hedge;
 pub use pipeline::{Next, Pipeline};
 pub use retry::Retry;
+pub use reuse::{ReplyCache, Reuse};
 
 pub use crate::rules::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Rules};
 

@@ -9,12 +9,13 @@ use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{
-        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryBudgets, RetryConfig,
+        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Fallback, FallbackConfig, Hedge, HedgeConfig,
+        Pipeline, Policy, ReplyCache, Retry, RetryBudgets, RetryConfig, Reuse, ReuseConfig,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
-    transport::Transport,
+    transport::{CallInfo, Transport},
 };
 
 /// Everything a [`Tekton`] is made of, for those who bring parts of their own; `Tekton::builder()` fills it from settings.
@@ -34,6 +35,16 @@ pub struct Parts {
     pub retry: RetryConfig,
     /// How long to wait between attempts, if not as [`Self::retry`] says.
     pub backoff: Option<Backoff>,
+    /// When a second attempt is sent beside a slow one. Default: never.
+    pub hedge: Option<HedgeConfig>,
+    /// Whether what is called is well, as a closed breaker says: else nothing is hedged. Default: it is.
+    pub hedge_while: Option<Arc<dyn Fn(&CallInfo) -> bool + Send + Sync>>,
+    /// Which equal reads share an answer. Default: none.
+    pub reuse: Option<ReuseConfig>,
+    /// What is given instead of a failure. Default: nothing.
+    pub fallback: Option<FallbackConfig>,
+    /// Where answers are kept.
+    pub replies: ReplyCache,
     /// What an outcome says about the callee.
     pub classify: Arc<dyn Classify>,
     /// Policies of rooms, run once per attempt, outside of its time limit.
@@ -68,6 +79,11 @@ impl Parts {
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
             backoff: None,
+            hedge: None,
+            hedge_while: None,
+            reuse: None,
+            fallback: None,
+            replies: ReplyCache::default(),
             classify: Arc::new(ByKind),
             attempt_policies: Vec::new(),
             policies: Vec::new(),
@@ -96,7 +112,22 @@ impl Parts {
         if let Some(backoff) = self.backoff {
             retry = retry.with_backoff(backoff);
         }
-        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
+        let fallback = Fallback::new(self.fallback, self.replies.clone(), clock.clone())
+            .with_classify(Arc::clone(&self.classify))
+            .with_observers(self.observers.clone());
+        let mut hedge = Hedge::new(self.hedge, clock.clone())
+            .with_classify(Arc::clone(&self.classify))
+            .with_observers(self.observers.clone());
+        if let Some(well) = self.hedge_while {
+            hedge = hedge.while_well(well);
+        }
+        let mut policies: Vec<Arc<dyn Policy>> = vec![
+            Arc::new(fallback),
+            Arc::new(DeadlinePolicy::new(clock.clone())),
+            Arc::new(Reuse::new(self.reuse, self.replies.clone(), clock.clone())),
+            Arc::new(retry),
+            Arc::new(hedge.clone()),
+        ];
         policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
         policies.extend(self.attempt_policies);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
@@ -104,6 +135,8 @@ impl Parts {
         let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
         let mut introspect = self.introspect;
         introspect.push(Arc::new(budgets.clone()));
+        introspect.push(Arc::new(hedge));
+        introspect.push(Arc::new(self.replies.clone()));
         introspect.push(Arc::new(directory.clone()));
         let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
@@ -120,6 +153,7 @@ impl Parts {
             directory,
             doubts: Doubts::new(clock.clone()),
             budgets,
+            replies: self.replies,
             defaults,
             clock,
             random,
