@@ -215,7 +215,8 @@ impl ReplyCache {
         Some(Arc::clone(&entry.kept))
     }
 
-    /// Keeps an answer, unless it says otherwise, is no 200, or is outdated already.
+    /// Keeps an answer, unless it says otherwise, is no 200, or is outdated already. A 200 that is not kept takes the place of an
+    /// older one all the same.
     pub(crate) fn keep(
         &self,
         key: &Arc<Key>,
@@ -228,13 +229,14 @@ impl ReplyCache {
         if response.status != StatusCode::OK || response.body.is_stream() || !moment.is_now() {
             return;
         }
-        let Some(keeping) = Keeping::of(&response.headers, wall) else { return };
         let headers: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
         let body = response.body.as_bytes();
         let bytes = ENTRY_BYTES + key.len() + headers + body.map_or(0, Bytes::len);
-        if bytes > self.0.max_bytes / LARGEST {
-            return;
-        }
+        let fits = bytes <= self.0.max_bytes / LARGEST;
+        let Some(keeping) = Keeping::of(&response.headers, wall).filter(|_| fits) else {
+            let dropped = self.shelf().remove(key);
+            return drop(dropped);
+        };
         // Copied: a slice would keep the whole buffer alive that it was read into.
         let body = body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body));
         let (target, headers) = (Arc::clone(target), response.headers.clone());
@@ -274,9 +276,7 @@ impl Shelf {
     /// Puts an entry in, in place of one of its key, and gives back those that had to go.
     fn put(&mut self, entry: Entry, max_entries: usize, max_bytes: usize) -> Vec<Entry> {
         let mut dropped = Vec::new();
-        if let Some(place) = self.places.get(&entry.key).copied() {
-            dropped.push(self.take(place));
-        }
+        dropped.extend(self.remove(&entry.key));
         while self.entries.len() >= max_entries || self.bytes + entry.bytes > max_bytes {
             let Some(place) = self.victim() else { break };
             dropped.push(self.take(place));
@@ -285,6 +285,11 @@ impl Shelf {
         self.places.insert(Arc::clone(&entry.key), self.entries.len());
         self.entries.push(entry);
         dropped
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let place = self.places.get(key).copied()?;
+        Some(self.take(place))
     }
 
     /// The first one behind the hand that was not asked for since the hand last passed.
