@@ -163,7 +163,7 @@ impl<'a> Covered<'a> {
                 covered.kept = stage
                     .replies
                     .key(request)
-                    .map(|key| (key, stage.replies.moment(&call.target), Wanted::of(&request.headers)));
+                    .map(|key| (key.shared(), stage.replies.moment(&call.target), Wanted::of(&request.headers)));
             }
             Some(FallbackConfig::Value(_)) | None => {}
         }

@@ -106,7 +106,8 @@ impl Policy for Hedge {
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let config = request.call.rules.as_ref().map_or(self.config, |rules| rules.hedge);
         let Some(config) = config.filter(|_| is_harmless(&request)) else { return next.run(request) };
-        let Some(spare) = Spare::of(&request) else { return next.run(request) };
+        // In a box of its own: it is large, and moved more than once.
+        let Some(spare) = Spare::of(&request).map(Box::new) else { return next.run(request) };
         let known = self.targets.of(&spare.call.target, &spare.call.operation);
         let began = spare.call.began.filter(|_| spare.call.attempt == 1).unwrap_or_else(|| self.clock.now());
         let first = next.run(request);

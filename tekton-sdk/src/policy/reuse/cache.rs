@@ -154,12 +154,12 @@ impl ReplyCache {
     }
 
     /// The key of a request, if it is one whose answer can be kept or shared.
-    pub(crate) fn key(&self, request: &Request) -> Option<Arc<Key>> {
+    pub(crate) fn key(&self, request: &Request) -> Option<Key> {
         let key = Key::of(request, &self.0.hasher)?;
         if !self.0.used.load(Ordering::Relaxed) {
             self.0.used.store(true, Ordering::Release);
         }
-        Some(Arc::new(key))
+        Some(key)
     }
 
     /// Whether anything may be known that a write outdates.
@@ -239,7 +239,9 @@ impl ReplyCache {
         };
         // Copied: a slice would keep the whole buffer alive that it was read into.
         let body = body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body));
-        let (target, headers) = (Arc::clone(target), response.headers.clone());
+        let (target, mut headers) = (Arc::clone(target), response.headers.clone());
+        // So that it has its place in every copy.
+        headers.insert(AGE, keeping.age.as_secs().into());
         let kept = Arc::new(Kept { target, headers, body, at: now, moment, keeping });
         let entry = Entry { key: Arc::clone(key), kept, bytes, used: false };
         let dropped = self.shelf().put(entry, self.0.max_entries, self.0.max_bytes);

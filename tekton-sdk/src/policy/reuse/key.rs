@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
 };
 
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
 
 /// The longest key. A request with more than this is never reused.
 pub(super) const MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// How many headers are sorted without a list of their own.
+const FEW: usize = 12;
 
 /// The request's headers that are no part of a key. The pipeline writes the first four anew for each attempt, whatever the caller
 /// sets, and no answer may depend on them. The last two are told to this stage, which does what they say.
@@ -32,7 +36,7 @@ pub(super) fn leaves_out(name: &str) -> bool {
 pub(crate) struct Key {
     /// Made with a seed of the process: nobody outside can choose requests whose keys collide.
     hash: u64,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 impl Key {
@@ -55,13 +59,22 @@ impl Key {
         // An answer that one caller's cap refuses is no answer for another.
         bytes.part(&cap.to_le_bytes())?;
         match &request.endpoint {
-            Some(endpoint) => bytes.part(endpoint.to_string().as_bytes())?,
+            // One authority may have components under several paths.
+            Some(at) => [at.scheme(), at.authority(), at.base_path()]
+                .iter()
+                .try_for_each(|part| bytes.option(Some(part.as_bytes())))?,
             None => bytes.option(None)?,
         }
         who(&mut bytes)?;
         bytes.headers(request)?;
-        let bytes = bytes.0.into_boxed_slice();
-        Some(Self { hash: hasher.hash_one(&bytes), bytes })
+        let Bytes(bytes) = bytes;
+        Some(Self { hash: hasher.hash_one(&*bytes), bytes })
+    }
+
+    /// The same, shared and without the room that was made for more.
+    pub(crate) fn shared(mut self) -> Arc<Self> {
+        self.bytes.shrink_to_fit();
+        Arc::new(self)
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -99,12 +112,22 @@ impl Bytes {
 
     /// The headers by name, the values of each name in their order.
     fn headers(&mut self, request: &Request) -> Option<()> {
-        let mut all: Vec<(&str, &[u8])> = Vec::with_capacity(16);
         let named = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        all.extend(named.filter(|(name, _)| !LEFT_OUT.contains(name)));
+        let mut named = named.filter(|(name, _)| !LEFT_OUT.contains(name));
+        // Most requests have a few: those are sorted where they are.
+        let mut few: [(&str, &[u8]); FEW] = [("", &[]); FEW];
+        let count = few.iter_mut().zip(&mut named).map(|(place, header)| *place = header).count();
+        let mut many: Vec<_> = Vec::new();
+        let all = match named.next() {
+            None => few.get_mut(..count)?,
+            Some(next) => {
+                many.extend(few.into_iter().chain([next]).chain(named));
+                &mut many
+            }
+        };
         // Stable: the order of equal names has a meaning.
         all.sort_by_key(|(name, _)| *name);
-        for (name, value) in all {
+        for (name, value) in &*all {
             self.part(name.as_bytes())?;
             self.part(value)?;
         }

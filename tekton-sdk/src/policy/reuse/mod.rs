@@ -86,7 +86,7 @@ impl Reuse {
                 return Box::pin(future::ready(Ok(kept)));
             }
         }
-        let moment = self.replies.moment(&request.call.target);
+        let (key, moment) = (key.shared(), self.replies.moment(&request.call.target));
         let ask =
             Ask { reuse: self, key, target: Arc::clone(&request.call.target), ttl: config.ttl.filter(|_| wanted.keep) };
         if !config.single_flight || !wanted.any {

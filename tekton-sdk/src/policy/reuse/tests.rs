@@ -1,12 +1,24 @@
 //! Which requests are equal, and who leads.
 
-use std::hash::RandomState;
+use std::{
+    hash::RandomState,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, Wake},
+};
 
 use http::{HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
 
-use super::*;
-use crate::transport::{Body, CallInfo};
+use super::{
+    flight::{Waited, Waiting},
+    *,
+};
+use crate::{
+    error::Error,
+    time::{Clock, ManualClock},
+    transport::{Body, CallInfo},
+};
 
 fn request(method: Method, path: &str, headers: &[(String, String)], body: &str) -> Request {
     let mut call = CallInfo::new("engram", "list", Safety::Read);
@@ -80,5 +92,94 @@ proptest! {
         let equal = (one.0, &one.1, sorted(&one.2), &one.3) == (other.0, &other.1, sorted(&other.2), &other.3);
         prop_assert_eq!(key(&one) == key(&other), equal);
         prop_assert!(key(&one) == key(&one));
+    }
+}
+
+/// Tells whether somebody was woken.
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// One who takes part in flights.
+enum Guest<'a> {
+    Leads(Lead<'a>, Option<Deadline>),
+    Waits(Pin<Box<Waiting<'a>>>, Arc<Bell>, Option<Deadline>),
+}
+
+/// Polls those who were woken, as a runtime does, until nobody is. Gives back how many got an outcome.
+fn settle(guests: &mut Vec<Guest<'_>>) -> usize {
+    let mut landed = 0;
+    loop {
+        let woken = guests.iter_mut().position(|guest| match guest {
+            Guest::Waits(_, bell, _) => bell.0.swap(false, Ordering::SeqCst),
+            Guest::Leads(..) => false,
+        });
+        let Some(Guest::Waits(mut waiting, bell, deadline)) = woken.map(|place| guests.swap_remove(place)) else {
+            return landed;
+        };
+        let waker = Arc::clone(&bell).into();
+        match waiting.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Waited::Landed(_)) => landed += 1,
+            Poll::Ready(Waited::Leads(lead)) => guests.push(Guest::Leads(lead, deadline)),
+            Poll::Pending => guests.push(Guest::Waits(waiting, bell, deadline)),
+        }
+    }
+}
+
+proptest! {
+    /// Whoever comes, gives up or lands, in whatever order: exactly one leads while anybody waits, and nothing is left over.
+    #[test]
+    fn somebody_leads_as_long_as_anybody_waits(
+        steps in proptest::collection::vec((0..7_u8, 0..8_usize, 0..4_u64), 1..80),
+    ) {
+        let clock = ManualClock::new();
+        let flights = Flights::new(SharedClock::new(clock.clone()));
+        let replies = ReplyCache::default();
+        let key = replies.key(&request(Method::GET, "/", &[], "")).unwrap().shared();
+        let mut guests: Vec<Guest<'_>> = Vec::new();
+        for (what, which, time) in steps {
+            let leader = guests.iter().position(|guest| matches!(guest, Guest::Leads(..)));
+            match (what, leader) {
+                (0..=2, _) => {
+                    let deadline = (time > 0).then(|| Deadline::after(clock.now(), Duration::from_secs(time)));
+                    guests.push(match flights.join(&key, &replies.moment(&"engram".into()), deadline) {
+                        Part::Lead(lead) => Guest::Leads(lead, deadline),
+                        Part::Wait(waiting) => Guest::Waits(Box::pin(waiting), Arc::new(Bell(true.into())), deadline),
+                    });
+                }
+                (3, Some(leader)) => drop(guests.swap_remove(leader)),
+                (4, Some(leader)) => {
+                    if let Guest::Leads(lead, _) = guests.swap_remove(leader) {
+                        lead.land(&Ok(Response::new(http::StatusCode::OK, Body::full("1"))));
+                    }
+                    let waited = guests.len();
+                    prop_assert_eq!(settle(&mut guests), waited, "all who waited are told");
+                }
+                (5, Some(leader)) => {
+                    if let Guest::Leads(lead, deadline) = guests.swap_remove(leader)
+                        && let Err(lead) = lead.hand_over(deadline)
+                    {
+                        lead.land(&Err(Error::new(ErrorKind::Timeout, "late")));
+                    }
+                }
+                (6, _) if time == 3 => clock.advance(Duration::from_secs(1)),
+                _ if which < guests.len() => drop(guests.swap_remove(which)),
+                _ => {}
+            }
+            // Some are given up before they are polled again.
+            if time == 2 && what != 4 {
+                continue;
+            }
+            settle(&mut guests);
+            let leaders = guests.iter().filter(|guest| matches!(guest, Guest::Leads(..))).count();
+            prop_assert_eq!(leaders, usize::from(!guests.is_empty()));
+            prop_assert_eq!(flights.len(), leaders);
+        }
+        guests.clear();
+        prop_assert_eq!(flights.len(), 0);
     }
 }

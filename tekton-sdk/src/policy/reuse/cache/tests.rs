@@ -36,7 +36,7 @@ impl Shop {
     }
 
     fn keep(&self, path: &str, response: &Response) {
-        let key = self.cache.key(&request(path.to_owned())).unwrap();
+        let key = self.cache.key(&request(path.to_owned())).unwrap().shared();
         let moment = self.cache.moment(&self.target);
         self.cache.keep(&key, moment, &self.target, response, self.clock.now(), self.clock.wall());
     }
@@ -116,9 +116,9 @@ fn an_answer_that_is_not_kept_takes_the_place_of_an_older_one() {
 #[test]
 fn an_age_from_before_counts() {
     let shop = Shop::new(10, 1 << 20);
-    shop.keep("/", &response("1").with_header(header::AGE, HeaderValue::from(50)));
-    let key = shop.cache.key(&request("/".to_owned())).unwrap();
-    let age = |ttl| Some(shop.cache.fresh(&key, shop.clock.now(), ttl)?.headers[header::AGE].clone());
+    shop.keep("/", &response("1").with_header(AGE, HeaderValue::from(50)));
+    let key = shop.cache.key(&request("/".to_owned())).unwrap().shared();
+    let age = |ttl| Some(shop.cache.fresh(&key, shop.clock.now(), ttl)?.headers[AGE].clone());
     assert_eq!(age(60 * SECOND), Some(HeaderValue::from(50)));
     assert_eq!(age(50 * SECOND), None);
     shop.clock.advance(10 * SECOND);
@@ -130,7 +130,7 @@ fn an_age_from_before_counts() {
 #[test]
 fn what_began_before_it_was_outdated_is_not_kept() {
     let shop = Shop::new(10, 1 << 20);
-    let key = shop.cache.key(&request("/".to_owned())).unwrap();
+    let key = shop.cache.key(&request("/".to_owned())).unwrap().shared();
     for outdate in [ReplyCache::outdate, ReplyCache::forget, |cache: &ReplyCache, _: &str| cache.clear()] {
         let moment = shop.cache.moment(&shop.target);
         outdate(&shop.cache, "engram");
