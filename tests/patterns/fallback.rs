@@ -212,7 +212,8 @@ async fn without_time_nobody_else_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_goes_elsewhere_only_if_it_does_no_harm() {
-    let cases: [(fn() -> Result<Response>, Option<&str>, bool); 4] = [
+    type Case = (fn() -> Result<Response>, Option<&'static str>, bool);
+    let cases: [Case; 4] = [
         (|| status(500, ""), None, false),
         (|| Err(Error::new(ErrorKind::Interrupted, "it broke")), None, false),
         (|| Err(Error::new(ErrorKind::Connect, "no connection")), None, true),

@@ -272,7 +272,7 @@ async fn retries_and_hedges_together_stay_within_their_budgets() {
         let (timed, seen) = Timed::new(move |_, _| {
             let draw = random.next_u64() % 100;
             let wait = if draw < 30 { 400 } else { 5 + draw };
-            (ms(wait), status(if random.next_u64() % 3 == 0 { 500 } else { 200 }, "1"))
+            (ms(wait), status(if random.next_u64().is_multiple_of(3) { 500 } else { 200 }, "1"))
         });
         let (tekton, _) = mesh(timed, |builder| {
             builder.hedge(config()).configure(|config| {

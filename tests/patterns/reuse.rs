@@ -441,7 +441,7 @@ async fn nobody_is_given_anothers_answer_whoever_comes_and_goes() {
         let peer = tekton.peer("notes");
         let calls = (0..1_000).map(|_| {
             let (start, caller, what) = (random.next_u64() % 2_000, random.next_u64() % 5, random.next_u64() % 4);
-            let (limit, writes) = (1 + random.next_u64() % 60, random.next_u64() % 50 == 0);
+            let (limit, writes) = (1 + random.next_u64() % 60, random.next_u64().is_multiple_of(50));
             let (peer, ended) = (&peer, &ended);
             async move {
                 let clock = peer.tekton().clock();

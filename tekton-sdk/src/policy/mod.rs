@@ -29,7 +29,7 @@ pub(crate) use classify::{asked_wait, of_error};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
 pub use fallback::{Alternate, Fallback, Instead, fallback_cycle};
-pub use hedge::Hedge;
+pub use hedge::{Hedge, Well};
 pub use pipeline::{Next, Pipeline};
 pub use retry::Retry;
 pub use reuse::{ReplyCache, Reuse};

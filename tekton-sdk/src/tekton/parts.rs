@@ -10,12 +10,12 @@ use crate::{
     error::Result,
     policy::{
         AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Fallback, FallbackConfig, Hedge, HedgeConfig,
-        Pipeline, Policy, ReplyCache, Retry, RetryBudgets, RetryConfig, Reuse, ReuseConfig,
+        Pipeline, Policy, ReplyCache, Retry, RetryBudgets, RetryConfig, Reuse, ReuseConfig, Well,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
-    transport::{CallInfo, Transport},
+    transport::Transport,
 };
 
 /// Everything a [`Tekton`] is made of, for those who bring parts of their own; `Tekton::builder()` fills it from settings.
@@ -38,7 +38,7 @@ pub struct Parts {
     /// When a second attempt is sent beside a slow one. Default: never.
     pub hedge: Option<HedgeConfig>,
     /// Whether what is called is well, as a closed breaker says: else nothing is hedged. Default: it is.
-    pub hedge_while: Option<Arc<dyn Fn(&CallInfo) -> bool + Send + Sync>>,
+    pub hedge_while: Option<Well>,
     /// Which equal reads share an answer. Default: none.
     pub reuse: Option<ReuseConfig>,
     /// What is given instead of a failure. Default: nothing.

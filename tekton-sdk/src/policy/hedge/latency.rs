@@ -121,7 +121,7 @@ const fn place(nanos: u64) -> usize {
 /// The longest duration of a bucket, in nanoseconds.
 const fn upper(place: usize) -> u64 {
     let (bits, sub) = (LOWEST_BITS + (place / SUBS) as u32, (place % SUBS) as u64);
-    ((1 << SUB_BITS) + sub + 1 << (bits - SUB_BITS)) - 1
+    (((1 << SUB_BITS) + sub + 1) << (bits - SUB_BITS)) - 1
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ use crate::{
 /// How many hedges a target may have in ten seconds beside those that its calls pay for.
 const RESERVE: u32 = 1;
 
-type Well = Arc<dyn Fn(&CallInfo) -> bool + Send + Sync>;
+/// Says whether what is called is well, as a closed breaker does.
+pub type Well = Arc<dyn Fn(&CallInfo) -> bool + Send + Sync>;
 
 /// Sends a second attempt beside one that is slower than most were lately, and takes the answer that comes first. It cuts the
 /// slowest answers of a component that is slow once in a while, as while it collects garbage.
@@ -76,7 +77,7 @@ impl Hedge {
 
     /// Hedges only what this says is well, as a breaker that is closed.
     #[must_use]
-    pub fn while_well(mut self, well: Arc<dyn Fn(&CallInfo) -> bool + Send + Sync>) -> Self {
+    pub fn while_well(mut self, well: Well) -> Self {
         self.well = Some(well);
         self
     }
