@@ -248,6 +248,10 @@ fn handles_cross_threads() {
     handle::<breaker::Transitions>();
     handle::<policy::Backoff>();
     handle::<policy::Pipeline>();
+    handle::<policy::Fallback>();
+    handle::<policy::Hedge>();
+    handle::<policy::ReplyCache>();
+    handle::<policy::Reuse>();
     handle::<policy::RetryBudget>();
     handle::<policy::RetryBudgets>();
     handle::<random::Random>();

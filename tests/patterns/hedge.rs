@@ -243,7 +243,7 @@ async fn nothing_is_sent_beside_while_the_breaker_is_not_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_is_held_by_the_budget() {
-    const CALLS: usize = 2_000;
+    const CALLS: usize = 1_000;
     let slow = Arc::new(AtomicBool::new(false));
     let is_slow = Arc::clone(&slow);
     let (timed, seen) =
@@ -254,15 +254,21 @@ async fn a_storm_is_held_by_the_budget() {
         read(&peer).await.unwrap();
     }
     slow.store(true, Ordering::SeqCst);
-    let before = seen.count();
-    for _ in 0..CALLS / 100 {
-        let all = join_all((0..100).map(|_| read(&peer))).await;
-        assert!(all.iter().all(Result::is_ok));
+    let sent_for = async |calls: usize| {
+        let before = seen.count();
+        assert!(join_all((0..calls).map(|_| read(&peer))).await.iter().all(Result::is_ok));
+        seen.count() - before - calls
+    };
+    // What the hundred calls before had paid for, and the reserve.
+    assert_eq!(sent_for(CALLS).await, 5 + 1);
+    slow.store(false, Ordering::SeqCst);
+    for _ in 0..5 {
+        sent_for(CALLS).await;
     }
-    let hedges = seen.count() - before - CALLS;
-    // Twenty seconds: what two windows hold in reserve, and what the hundred calls before had paid for.
-    let most = CALLS * 5 / 100 + 3 + 5;
-    assert!((1..=most).contains(&hedges), "{hedges} of {most}");
+    // The calls of the last ten seconds pay, and no more is sent for however many are slow at once.
+    slow.store(true, Ordering::SeqCst);
+    let hedges = sent_for(8 * CALLS).await;
+    assert!((1..=6 * CALLS * 5 / 100 + 1).contains(&hedges), "{hedges}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +281,7 @@ async fn retries_and_hedges_together_stay_within_their_budgets() {
             (ms(wait), status(if random.next_u64().is_multiple_of(3) { 500 } else { 200 }, "1"))
         });
         let (tekton, _) = mesh(timed, |builder| {
-            builder.hedge(config()).configure(|config| {
+            builder.hedge(config().with_percentile(50)).configure(|config| {
                 (config.breaker.enabled, config.retry.base_delay) = (false, Duration::ZERO);
             })
         });
