@@ -27,7 +27,8 @@ pub trait Alternate: fmt::Debug + Send + Sync {
     /// Sends a request to another component.
     ///
     /// **When:** once, after the call has failed. **Given:** whom to ask, and the request, whose deadline is that of the call.
-    /// **Errors:** those of the road there, or that there is nobody. **Must not** ask the component that failed, or anybody in place of the
+    /// **Errors:** those of the road there, or that there is nobody. **Must not** ask the component that failed, or anybody in
+    /// place of the
     /// one that it asks.
     ///
     /// Returns the name of who answered with the answer.
@@ -61,10 +62,12 @@ pub enum Instead<'a> {
 /// **[`Component`](FallbackConfig::Component), [`Capability`](FallbackConfig::Capability):** the same request to another component,
 /// with the time that is left of the call's deadline, and with that component's own policies. A write is sent there only if the
 /// first one was certainly not sent, or if it is idempotent. `Authorization`, `Cookie` and `baggage` are not handed on: they
-/// are meant for the component that failed. Of a capability the component that is called by the failed name is left out. What stands in
+/// are meant for the component that failed. Of a capability the component that is called by the failed name is left out.
+/// What stands in
 /// is given no fallback of its own.
 ///
-/// **[`Cached`](FallbackConfig::Cached):** the last good answer to an equal read, no older than stated, also after a write of this side.
+/// **[`Cached`](FallbackConfig::Cached):** the last good answer to an equal read, no older than stated, also after a write
+/// of this side.
 /// What is equal, and what may be kept, is as for [`Reuse`](super::Reuse); `must-revalidate` of an answer is obeyed too (RFC 9111
 /// §4.2.4), `max-age` is not.
 ///

@@ -62,7 +62,8 @@ impl Keeping {
     /// What the headers of a 200 say; `None` forbids to keep it.
     ///
     /// Read are `no-store`, `no-cache` and `private` (with or without fields), `max-age`, `s-maxage`, `must-revalidate`,
-    /// `proxy-revalidate`, `Age`, `Expires` where no `max-age` is said, and `Vary`. An answer with `Set-Cookie` is for one caller. What cannot be
+    /// `proxy-revalidate`, `Age`, `Expires` where no `max-age` is said, and `Vary`. An answer with `Set-Cookie` is for one
+    /// caller. What cannot be
     /// read forbids it.
     pub(super) fn of(headers: &HeaderMap, wall: SystemTime) -> Option<Self> {
         let (mut forbidden, mut stale, mut read) = (headers.contains_key(SET_COOKIE), true, true);

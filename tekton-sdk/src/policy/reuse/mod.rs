@@ -29,7 +29,8 @@ pub(super) use key::Key;
 /// application that makes of anything else, as a task's own variables, what the callee answers by, does not go together with it.
 ///
 /// **What is equal:** target and endpoint, method, path, query and body, byte by byte; every header that is there at this stage,
-/// `Authorization`, `X-Tekton-Caller`, `X-API-Version`, `Accept` and `baggage` among them, but for the trace's, the deadline's and the
+/// `Authorization`, `X-Tekton-Caller`, `X-API-Version`, `Accept` and `baggage` among them, but for the trace's, the
+/// deadline's and the
 /// attempt's, which are each call's own; the cap of the answer; and the caller and the baggage of the operation that the call is made
 /// in. Whole keys are compared, not their hashes.
 ///
