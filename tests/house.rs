@@ -250,6 +250,10 @@ fn handles_cross_threads() {
     handle::<policy::Bulkhead>();
     handle::<policy::Pipeline>();
     handle::<policy::RateLimit>();
+    handle::<policy::Fallback>();
+    handle::<policy::Hedge>();
+    handle::<policy::ReplyCache>();
+    handle::<policy::Reuse>();
     handle::<policy::RetryBudget>();
     handle::<policy::RetryBudgets>();
     handle::<random::Random>();

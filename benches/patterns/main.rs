@@ -5,6 +5,7 @@ mod breaker;
 mod limits;
 mod macros;
 mod request;
+mod stand_in;
 mod telemetry;
 
 use tekton_sdk_benches::Selection;
@@ -15,5 +16,6 @@ fn main() {
     limits::run(&selection);
     macros::run(&selection);
     request::run(&selection);
+    stand_in::run(&selection);
     telemetry::run(&selection);
 }

@@ -10,7 +10,7 @@ use crate::{
     env::{self, Env},
     error::{Error, Result},
     patterns::breaker::{BreakerPolicy, Breakers},
-    policy::{Backoff, ByKind, Classify, Policy},
+    policy::{Backoff, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, ReuseConfig},
     random::Random,
     tekton::{Parts, Tekton},
     telemetry::{Observer, Observers},
@@ -28,6 +28,9 @@ pub struct TektonBuilder {
     directory: Option<Arc<dyn Directory>>,
     policies: Vec<Arc<dyn Policy>>,
     backoff: Option<Backoff>,
+    hedge: Option<HedgeConfig>,
+    reuse: Option<ReuseConfig>,
+    fallback: Option<FallbackConfig>,
     classify: Arc<dyn Classify>,
     observers: Vec<Arc<dyn Observer>>,
     clock: SharedClock,
@@ -47,6 +50,9 @@ impl Tekton {
             directory: None,
             policies: Vec::new(),
             backoff: None,
+            hedge: None,
+            reuse: None,
+            fallback: None,
             classify: Arc::new(ByKind),
             observers: Vec::new(),
             clock: SharedClock::default(),
@@ -154,6 +160,24 @@ impl TektonBuilder {
         self
     }
 
+    /// Sends a second attempt beside a slow one, for all that may be carried out twice. Default: never.
+    pub const fn hedge(mut self, config: HedgeConfig) -> Self {
+        self.hedge = Some(config);
+        self
+    }
+
+    /// Lets equal reads share an answer. Default: none do.
+    pub const fn reuse(mut self, config: ReuseConfig) -> Self {
+        self.reuse = Some(config);
+        self
+    }
+
+    /// Gives this instead of a failure, whichever component is called. Default: nothing.
+    pub fn fallback(mut self, config: FallbackConfig) -> Self {
+        self.fallback = Some(config);
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -202,6 +226,9 @@ impl TektonBuilder {
         parts.retry = config.retry;
         parts.policies = self.policies;
         parts.backoff = self.backoff;
+        parts.hedge = self.hedge;
+        parts.reuse = self.reuse;
+        parts.fallback = self.fallback;
         parts.classify = self.classify;
         parts.observers = Observers::new(self.observers);
         if config.breaker.enabled {
@@ -216,6 +243,8 @@ impl TektonBuilder {
             let (scope, classify) = (config.breaker.scope(), Arc::clone(&parts.classify));
             let policy = BreakerPolicy::new(breakers.clone(), scope, classify, clock.clone());
             parts.attempt_policies.push(Arc::new(policy));
+            let known = breakers.clone();
+            parts.hedge_while = Some(Arc::new(move |call| known.is_well(scope, call)));
             parts.introspect.push(Arc::new(breakers.clone()));
             parts.extensions.insert(breakers);
         }

@@ -2,6 +2,7 @@
 
 mod kind;
 mod remote;
+mod shared;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
@@ -41,6 +42,8 @@ struct Inner {
     sent: Option<Sent>,
     verdict: Option<Verdict>,
     attempts: u32,
+    hedges: u32,
+    note: Option<Box<str>>,
     source: Option<Source>,
 }
 
@@ -57,6 +60,8 @@ impl Error {
             sent: None,
             verdict: None,
             attempts: 0,
+            hedges: 0,
+            note: None,
             source: None,
         }))
     }
@@ -141,6 +146,20 @@ impl Error {
         self
     }
 
+    /// Adds what else went wrong, as the failure of what was to stand in for the callee; it is printed by [`Error::report`]
+    /// only.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.0.note = Some(note.into().into_boxed_str());
+        self
+    }
+
+    /// What else went wrong.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -209,7 +228,7 @@ impl Error {
         }
     }
 
-    /// The whole chain on one line: target, message, every source's message.
+    /// The whole chain on one line: target, message, every source's message, and the note in brackets.
     ///
     /// A source whose text the line already ends with is not repeated.
     #[must_use]
@@ -227,6 +246,9 @@ impl Error {
                 line.push_str(&text);
             }
             next = source.source();
+        }
+        if let Some(note) = self.note() {
+            line.push_str(&format!(" ({note})"));
         }
         line
     }

@@ -7,12 +7,15 @@ mod bulkhead;
 mod classify;
 mod config;
 mod deadline;
+mod fallback;
+mod hedge;
 mod line;
 mod pipeline;
 mod rate;
 mod refused;
 mod registry;
 mod retry;
+mod reuse;
 
 use std::fmt;
 
@@ -31,9 +34,12 @@ pub use classify::{ByKind, Classify, judge};
 pub(crate) use classify::{asked_wait, of_error};
 pub use config::RetryConfig;
 pub use deadline::DeadlinePolicy;
+pub use fallback::{Alternate, Fallback, Instead, fallback_cycle};
+pub use hedge::{Hedge, Well};
 pub use pipeline::{Next, Pipeline};
 pub use rate::RateLimit;
 pub use retry::Retry;
+pub use reuse::{ReplyCache, Reuse};
 
 pub use crate::rules::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Rules};
 

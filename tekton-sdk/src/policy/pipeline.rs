@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Policy;
+use super::{Alternate, Policy};
 use crate::{
     error::{Error, ErrorKind, Result},
     time::{BoxFuture, SharedClock},
@@ -13,16 +13,19 @@ use crate::{
 /// Every call goes through these stages, in this order:
 ///
 /// 1. metrics and the span of the call (in `Peer::send`, before the first stage);
-/// 2. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
-/// 3. `retry`: attempts, for what may be carried out again, within the target's budget;
-/// 4. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
-/// 5. `rate`: how often the callee is called, and less often while it answers 429 or 503; off unless a rule says otherwise;
-/// 6. `breaker`: refuses while the callee is not well, and is told how the attempt went;
-/// 7. `bulkhead`: how many attempts run at once, and how many wait for a place; off unless a rule says otherwise;
-/// 8. `attempt-timeout`: one attempt, if a limit is set;
-/// 9. the policies that the builder adds, in the order in which they were added;
-/// 10. `resolve`: finds the endpoint, the newest that answers first;
-/// 11. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+/// 2. `fallback`: what is given instead of a failure, a time-out of the whole call included, if anything is;
+/// 3. `deadline`: the whole call, every attempt and wait included, ends by its deadline;
+/// 4. `reuse`: equal reads that are under way or were answered lately share an answer, if they may;
+/// 5. `retry`: attempts, for what may be carried out again, within the target's budget;
+/// 6. `hedge`: a second attempt beside a slow one, within another budget of the target, if it may be made;
+/// 7. `attempt`: the span, the trace's parent id, the metrics and the verdict of one attempt;
+/// 8. `rate`: how often the callee is called, and less often while it answers 429 or 503; off unless a rule says otherwise;
+/// 9. `breaker`: refuses while the callee is not well, and is told how the attempt went;
+/// 10. `bulkhead`: how many attempts run at once, and how many wait for a place; off unless a rule says otherwise;
+/// 11. `attempt-timeout`: one attempt, if a limit is set;
+/// 12. the policies that the builder adds, in the order in which they were added;
+/// 13. `resolve`: finds the endpoint, the newest that answers first;
+/// 14. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
 ///     and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {
@@ -49,12 +52,18 @@ impl Pipeline {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        self.run(None, request).await
+        self.run(None, None, request).await
     }
 
-    /// Sends a request through every stage, and through one more before the transport if one is given.
-    pub(crate) fn run<'a>(&'a self, last: Option<&'a dyn Policy>, request: Request) -> BoxFuture<'a, Result<Response>> {
-        Next { rest: &self.policies, last, end: &self.end }.run(request)
+    /// Sends a request through every stage, and through one more before the transport if one is given. `alternate` answers in
+    /// place of a callee that fails.
+    pub(crate) fn run<'a>(
+        &'a self,
+        alternate: Option<&'a dyn Alternate>,
+        last: Option<&'a dyn Policy>,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response>> {
+        Next { rest: &self.policies, alternate, last, end: &self.end }.run(request)
     }
 
     /// The names of the stages, first to last.
@@ -73,6 +82,7 @@ impl fmt::Debug for Pipeline {
 #[derive(Clone, Copy)]
 pub struct Next<'a> {
     rest: &'a [Arc<dyn Policy>],
+    alternate: Option<&'a dyn Alternate>,
     last: Option<&'a dyn Policy>,
     end: &'a End,
 }
@@ -85,6 +95,11 @@ impl<'a> Next<'a> {
             ([], Some(last)) => last.handle(request, Next { last: None, ..self }),
             ([], None) => self.end.send(request),
         }
+    }
+
+    /// Who answers in place of a callee that fails, if there is somebody.
+    pub(super) const fn alternate(&self) -> Option<&'a dyn Alternate> {
+        self.alternate
     }
 }
 

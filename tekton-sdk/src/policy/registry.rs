@@ -71,6 +71,11 @@ impl<V: Kept> Registry<V> {
         value
     }
 
+    /// The value that those share who came too late for one of their own.
+    pub(super) fn rest(&self, make: impl FnOnce() -> V) -> Arc<V> {
+        Arc::clone(self.write().rest.get_or_insert_with(|| Arc::new(make())))
+    }
+
     /// Puts another value in the place of this one, unless somebody else did; gives the one that is there.
     pub(super) fn replace(&self, (target, part): (&str, &str), old: &Arc<V>, make: impl FnOnce() -> V) -> Arc<V> {
         let mut known = self.write();

@@ -26,7 +26,7 @@ use crate::{
 /// 4. `nested`: is this the outermost layer? Inside an operation whose caller counts its attempts ([`Context::attempt`] is not
 ///    0) the caller tries again, not this call: attempts of nested layers multiply. What was certainly not sent is tried again
 ///    all the same, because the caller's next attempt would come the same way.
-/// 5. `attempts`: are there attempts left?
+/// 5. `attempts`: are there attempts left? A [hedge](super::Hedge) is one of them.
 /// 6. `deadline`: is there time? The wait is that of the [`Backoff`], or what `Retry-After` asks for where that is longer. If it
 ///    would outlast the deadline, the failure is returned at once.
 /// 7. `budget`: does the target's [budget](RetryBudgets) allow it? Asked last, so that nothing is taken out for a retry that is
@@ -101,6 +101,7 @@ impl Retry {
             }
             spare.call.attempt += 1;
             failed = next.run(spare.request()).await;
+            spare.call.attempt = made(&mut failed, spare.call.attempt);
             if judge(&*self.classify.0, &mut failed) != Verdict::Failure {
                 return counted(failed, spare.call.attempt);
             }
@@ -165,15 +166,19 @@ impl Policy for Retry {
         Box::pin(async move {
             let mut outcome = first.await;
             let verdict = judge(&*self.classify.0, &mut outcome);
+            let attempts = made(&mut outcome, 1);
             match kept {
-                Kept::Nothing => counted(outcome, 1),
-                _ if verdict != Verdict::Failure => counted(outcome, 1),
+                Kept::Nothing => counted(outcome, attempts),
+                _ if verdict != Verdict::Failure => counted(outcome, attempts),
                 // Boxed, because most calls never come here: their future need not have room for it.
-                Kept::Whole(spare) => Box::pin(self.again(spare, next, outcome)).await,
+                Kept::Whole(mut spare) => {
+                    spare.call.attempt = attempts;
+                    Box::pin(self.again(spare, next, outcome)).await
+                }
                 Kept::Stream(call) => {
                     let could = hint(&outcome).0 != RetryHint::Never;
                     self.tell_not_retried(&call, could.then_some("stream"));
-                    counted(outcome, 1)
+                    counted(outcome, attempts)
                 }
             }
         })
@@ -207,12 +212,20 @@ fn hint(failed: &Result<Response>) -> (RetryHint, bool) {
 }
 
 /// Why it is tried again: `status_503`, or the failure's kind.
-fn reason(failed: &Result<Response>) -> String {
+pub(super) fn reason(failed: &Result<Response>) -> String {
     let (status, kind) = match failed {
         Ok(response) => (Some(response.status.as_u16()), ""),
         Err(error) => (error.remote().map(RemoteError::status), error.kind().name()),
     };
     status.map_or_else(|| kind.to_ascii_lowercase(), |status| format!("status_{status}"))
+}
+
+/// How many attempts there were by now: this one, and the hedges beside it.
+fn made(outcome: &mut Result<Response>, attempt: u32) -> u32 {
+    match outcome {
+        Ok(response) => response.attempt.max(attempt),
+        Err(error) => attempt.saturating_add(error.take_hedges()),
+    }
 }
 
 fn counted(outcome: Result<Response>, attempts: u32) -> Result<Response> {

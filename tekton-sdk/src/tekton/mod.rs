@@ -1,5 +1,6 @@
 //! The handle of a process, and the handles of the components it talks to.
 
+mod alternate;
 mod attempt;
 mod client;
 mod config;
@@ -15,7 +16,7 @@ use crate::{
     contract::Entry,
     directory::{CachedDirectory, Query, Watch},
     error::Result,
-    policy::{Pipeline, RetryBudgets},
+    policy::{Pipeline, ReplyCache, RetryBudgets},
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
@@ -42,6 +43,7 @@ struct Inner {
     pipeline: Pipeline,
     doubts: Doubts,
     budgets: RetryBudgets,
+    replies: ReplyCache,
     defaults: RequestConfig,
     clock: SharedClock,
     random: Random,
@@ -132,6 +134,18 @@ impl Tekton {
         &self.0.pipeline
     }
 
+    /// The answers that are kept for equal reads, and for when a component fails.
+    #[must_use]
+    pub fn replies(&self) -> &ReplyCache {
+        &self.0.replies
+    }
+
+    /// Drops the answers that are kept of this component, for those who hear that they do not hold any more. Writes that go
+    /// through this handle do it by themselves.
+    pub fn forget(&self, target: &str) {
+        self.0.replies.forget(target);
+    }
+
     /// What a call has unless it says otherwise.
     #[must_use]
     pub fn defaults(&self) -> &RequestConfig {
@@ -195,6 +209,7 @@ impl Tekton {
             pipeline: inner.pipeline.clone(),
             doubts: inner.doubts.clone(),
             budgets: inner.budgets.clone(),
+            replies: inner.replies.clone(),
             defaults: inner.defaults.clone(),
             clock: inner.clock.clone(),
             random: inner.random.clone(),

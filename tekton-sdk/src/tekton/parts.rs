@@ -9,8 +9,9 @@ use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{
-        AttemptTimeout, Backoff, Bulkhead, BulkheadConfig, ByKind, Classify, DeadlinePolicy, Pipeline, Policy,
-        RateConfig, RateLimit, Retry, RetryBudgets, RetryConfig,
+        AttemptTimeout, Backoff, Bulkhead, BulkheadConfig, ByKind, Classify, DeadlinePolicy, Fallback, FallbackConfig,
+        Hedge, HedgeConfig, Pipeline, Policy, RateConfig, RateLimit, ReplyCache, Retry, RetryBudgets, RetryConfig,
+        Reuse, ReuseConfig, Well,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
@@ -35,6 +36,16 @@ pub struct Parts {
     pub retry: RetryConfig,
     /// How long to wait between attempts, if not as [`Self::retry`] says.
     pub backoff: Option<Backoff>,
+    /// When a second attempt is sent beside a slow one. Default: never.
+    pub hedge: Option<HedgeConfig>,
+    /// Whether what is called is well, as a closed breaker says: else nothing is hedged. Default: it is.
+    pub hedge_while: Option<Well>,
+    /// Which equal reads share an answer. Default: none.
+    pub reuse: Option<ReuseConfig>,
+    /// What is given instead of a failure. Default: nothing.
+    pub fallback: Option<FallbackConfig>,
+    /// Where answers are kept.
+    pub replies: ReplyCache,
     /// What an outcome says about the callee.
     pub classify: Arc<dyn Classify>,
     /// How often a component is called by calls without rules; `None` is as often as they come.
@@ -73,6 +84,11 @@ impl Parts {
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
             backoff: None,
+            hedge: None,
+            hedge_while: None,
+            reuse: None,
+            fallback: None,
+            replies: ReplyCache::default(),
             classify: Arc::new(ByKind),
             rate: None,
             bulkhead: None,
@@ -103,7 +119,22 @@ impl Parts {
         if let Some(backoff) = self.backoff {
             retry = retry.with_backoff(backoff);
         }
-        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
+        let fallback = Fallback::new(self.fallback, self.replies.clone(), clock.clone())
+            .with_classify(Arc::clone(&self.classify))
+            .with_observers(self.observers.clone());
+        let mut hedge = Hedge::new(self.hedge, clock.clone())
+            .with_classify(Arc::clone(&self.classify))
+            .with_observers(self.observers.clone());
+        if let Some(well) = self.hedge_while {
+            hedge = hedge.while_well(well);
+        }
+        let mut policies: Vec<Arc<dyn Policy>> = vec![
+            Arc::new(fallback),
+            Arc::new(DeadlinePolicy::new(clock.clone())),
+            Arc::new(Reuse::new(self.reuse, self.replies.clone(), clock.clone())),
+            Arc::new(retry),
+            Arc::new(hedge.clone()),
+        ];
         policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
         let rate = Arc::new(RateLimit::new(self.rate, clock.clone()).with_observers(self.observers.clone()));
         let bulkhead = Arc::new(Bulkhead::new(self.bulkhead, clock.clone()).with_observers(self.observers.clone()));
@@ -116,6 +147,8 @@ impl Parts {
         let mut introspect = self.introspect;
         introspect.extend([rate as Arc<dyn Introspect>, bulkhead]);
         introspect.push(Arc::new(budgets.clone()));
+        introspect.push(Arc::new(hedge));
+        introspect.push(Arc::new(self.replies.clone()));
         introspect.push(Arc::new(directory.clone()));
         let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
@@ -132,6 +165,7 @@ impl Parts {
             directory,
             doubts: Doubts::new(clock.clone()),
             budgets,
+            replies: self.replies,
             defaults,
             clock,
             random,

@@ -17,7 +17,7 @@ use crate::{
     policy::RetryBudget,
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
-    transport::{Endpoint, Request, Response},
+    transport::{Endpoint, Origin, Request, Response},
     wire::{baggage::BAGGAGE, headers, trace::TraceContext},
 };
 
@@ -122,8 +122,8 @@ impl Peer {
         request.call.metrics = Some(metrics.clone());
         let pipeline = &tekton.pipeline;
         let start = || match &self.0.to {
-            To::Found(resolve) => pipeline.run(Some(&**resolve), request),
-            To::At(endpoint) => pipeline.run(None, request.with_endpoint(endpoint.clone())),
+            To::Found(resolve) => pipeline.run(Some(&self.0.tekton), Some(&**resolve), request),
+            To::At(endpoint) => pipeline.run(Some(&self.0.tekton), None, request.with_endpoint(endpoint.clone())),
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
@@ -167,6 +167,7 @@ impl Peer {
             target,
             operation,
             attempts = field::Empty,
+            origin = field::Empty,
         );
         if let Some(trace) = request.call.trace.as_ref().filter(|_| !span.is_disabled()) {
             record_trace(&span, trace);
@@ -257,6 +258,9 @@ impl Underway<'_> {
                 watch.attempts = response.attempt;
                 if !disabled {
                     span.record("attempts", response.attempt);
+                    if response.origin != Origin::Callee {
+                        span.record("origin", response.origin.name());
+                    }
                 }
                 Ok(response)
             }

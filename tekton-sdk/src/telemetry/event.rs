@@ -62,6 +62,35 @@ pub enum Event<'a> {
         /// What forbids it: `attempts`, `budget`, `deadline`, `unsafe`, `nested` or `stream`.
         reason: &'a str,
     },
+    /// An attempt that was sent beside a slow one came to its end.
+    #[non_exhaustive]
+    Hedged {
+        /// The component that is called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// The number of the attempt that was sent beside.
+        attempt: u32,
+        /// How long the call had waited when it was sent.
+        after: Duration,
+        /// `won` if its answer was taken, `lost` if another's was, `failed` if none was good, `abandoned` when nobody waited any
+        /// more.
+        outcome: &'static str,
+    },
+    /// A call failed, and something else was tried in place of the callee's answer.
+    #[non_exhaustive]
+    FellBack {
+        /// The component that was called.
+        target: &'a str,
+        /// The operation.
+        operation: &'a str,
+        /// What was to stand in: `value`, `cached`, or the component's or the capability's name.
+        to: &'a str,
+        /// Why: the failure's kind, as `connect`, or `status_503`.
+        reason: &'a str,
+        /// Why that failed too; `None` if the caller was given it.
+        error: Option<ErrorKind>,
+    },
     /// A breaker changed its state.
     #[non_exhaustive]
     BreakerChanged {
@@ -138,11 +167,13 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 14] = [
         "call_ended",
         "attempt_ended",
         "retrying",
         "not_retried",
+        "hedged",
+        "fell_back",
         "breaker_changed",
         "breaker_refused",
         "policy_refused",
@@ -161,6 +192,8 @@ impl Event<'_> {
             Self::AttemptEnded { .. } => "attempt_ended",
             Self::Retrying { .. } => "retrying",
             Self::NotRetried { .. } => "not_retried",
+            Self::Hedged { .. } => "hedged",
+            Self::FellBack { .. } => "fell_back",
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::BreakerRefused { .. } => "breaker_refused",
             Self::PolicyRefused { .. } => "policy_refused",
@@ -207,6 +240,22 @@ impl Event<'_> {
                 show("operation", &operation);
                 show("attempts", &attempts);
                 show("reason", &reason);
+            }
+            Self::Hedged { target, operation, attempt, after, outcome } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("attempt", &attempt);
+                show("after", &seconds(after));
+                show("outcome", &outcome);
+            }
+            Self::FellBack { target, operation, to, reason, error } => {
+                show("target", &target);
+                show("operation", &operation);
+                show("to", &to);
+                show("reason", &reason);
+                if let Some(error) = error {
+                    show("error", &error);
+                }
             }
             Self::BreakerChanged { breaker, from, to, reason } => {
                 show("breaker", &breaker);

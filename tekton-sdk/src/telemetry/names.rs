@@ -56,6 +56,10 @@ pub const RETRIES_TOTAL: &str = "integration_retries_total";
 pub const NOT_RETRIED_TOTAL: &str = "integration_not_retried_total";
 /// Gauge: how many retries a target's budget allows at this moment, by [`TARGET`].
 pub const RETRY_BUDGET_LEFT: &str = "integration_retry_budget_left";
+/// Counter: attempts that were sent beside a slow one, by [`SOURCE`], [`TARGET`], [`ENDPOINT`] and [`OUTCOME`].
+pub const HEDGES_TOTAL: &str = "integration_hedges_total";
+/// Counter: answers that the callee did not give to the call itself, by [`SOURCE`], [`TARGET`], [`ENDPOINT`] and [`ORIGIN`].
+pub const STOOD_IN_TOTAL: &str = "integration_stood_in_total";
 /// Gauge: 0 closed, 1 half-open, 2 open, 3 forced open, 4 disabled, 5 metrics only; by [`BREAKER`].
 pub const BREAKER_STATE: &str = "integration_breaker_state";
 /// Counter: changes of a breaker's state, by [`BREAKER`], [`FROM`] and [`TO`].
@@ -93,6 +97,10 @@ pub const VERDICT: &str = "verdict";
 pub const REASON: &str = "reason";
 /// Label: a stage of the pipeline, as `bulkhead`.
 pub const POLICY: &str = "policy";
+/// Label: how an attempt beside a slow one ended: one of [`OUTCOMES`].
+pub const OUTCOME: &str = "outcome";
+/// Label: who gave an answer: one of [`ORIGINS`].
+pub const ORIGIN: &str = "origin";
 /// Label: a breaker's key.
 pub const BREAKER: &str = "breaker";
 /// Label: the state that was left.
@@ -109,6 +117,10 @@ pub const STATUS: &str = "status";
 pub const OTHER: &str = "other";
 /// The verdict of an attempt that nobody waited for any more.
 pub const ABANDONED: &str = "abandoned";
+/// How attempts beside a slow one end.
+pub const OUTCOMES: [&str; 4] = ["won", "lost", "failed", ABANDONED];
+/// Who gives an answer, if not the callee to the call itself.
+pub const ORIGINS: [&str; 5] = ["shared", "cached", "value", "component", "stale"];
 
 /// The span of one call.
 pub const CALL_SPAN: &str = "tekton.call";
@@ -144,6 +156,10 @@ pub const METRICS: &[Metric] = {
             "Further attempts, by the failure that made them necessary."),
         metric(Counter, NOT_RETRIED_TOTAL, &[TARGET, REASON],
             "Failed attempts that no other one followed, by what forbade it."),
+        metric(Counter, HEDGES_TOTAL, &[SOURCE, TARGET, ENDPOINT, OUTCOME],
+            "Attempts that were sent beside a slow one, by how they ended."),
+        metric(Counter, STOOD_IN_TOTAL, &[SOURCE, TARGET, ENDPOINT, ORIGIN],
+            "Answers that came from an equal call, a cache or a fallback, by which of them."),
         metric(Gauge, RETRY_BUDGET_LEFT, &[TARGET],
             "Retries that the budget of a target allows at this moment."),
         metric(Gauge, BREAKER_STATE, &[BREAKER],

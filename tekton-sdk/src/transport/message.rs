@@ -10,7 +10,7 @@ use std::{
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use tracing::Span;
 
-use super::{Body, Endpoint};
+use super::{Body, Endpoint, Origin};
 use crate::{
     error::{Error, Result, Verdict},
     rules::Rules,
@@ -224,12 +224,16 @@ pub struct ResponseParts {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
-    /// The attempt that got it; the first is 1.
+    /// How many attempts of this call had begun when it came; 0 where none was needed.
     pub attempt: u32,
+    /// Who gave it.
+    pub origin: Origin,
     /// What a classification said of it, once one has.
     pub verdict: Option<Verdict>,
     /// When the attempt ended, so that the call need not read the clock again.
     pub(crate) ended: Option<Instant>,
+    /// Whether the call put any load on the callee, and so pays for retries.
+    pub(crate) went_out: bool,
 }
 
 impl Response {
@@ -241,7 +245,16 @@ impl Response {
     /// An answer of this status with these headers and this body.
     pub fn with_headers(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Self {
         let body = body.into();
-        Self(Box::new(ResponseParts { status, headers, body, attempt: 1, verdict: None, ended: None }))
+        Self(Box::new(ResponseParts {
+            status,
+            headers,
+            body,
+            attempt: 1,
+            origin: Origin::Callee,
+            verdict: None,
+            ended: None,
+            went_out: true,
+        }))
     }
 
     /// Its body alone.

@@ -9,6 +9,7 @@ mod endpoint;
 mod http;
 mod memory;
 mod message;
+mod origin;
 #[cfg(feature = "http")]
 mod plain;
 mod spare;
@@ -28,6 +29,7 @@ pub use endpoint::Endpoint;
 pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
 pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponseParts, Safety};
+pub use origin::Origin;
 pub(crate) use spare::Spare;
 
 /// Carries a request to an endpoint and brings the answer back.

@@ -2,12 +2,12 @@
 
 use std::{future, sync::Arc};
 
-use super::{Breakers, CircuitBreaker, OwnedPermit};
+use super::{BreakerState, Breakers, CircuitBreaker, OwnedPermit};
 use crate::{
     error::{Result, Verdict},
     policy::{Classify, Next, Policy, asked_wait, judge},
     time::{BoxFuture, Deadline, SharedClock},
-    transport::{Request, Response},
+    transport::{CallInfo, Request, Response},
 };
 
 /// What has a breaker of its own.
@@ -40,12 +40,22 @@ impl BreakerPolicy {
     pub fn new(breakers: Breakers, scope: Scope, classify: Arc<dyn Classify>, clock: SharedClock) -> Self {
         Self { breakers, scope, classify, clock }
     }
+}
 
-    fn breaker(&self, request: &Request) -> CircuitBreaker {
-        match self.scope {
-            Scope::Component => self.breakers.of(&request.call.target),
-            Scope::Operation => self.breakers.of_part(&request.call.target, &request.call.operation),
+impl Breakers {
+    fn of_call(&self, scope: Scope, call: &CallInfo) -> CircuitBreaker {
+        match scope {
+            Scope::Component => self.of(&call.target),
+            Scope::Operation => self.of_part(&call.target, &call.operation),
         }
+    }
+
+    /// Whether the breaker of a call lets everything through.
+    pub(crate) fn is_well(&self, scope: Scope, call: &CallInfo) -> bool {
+        !matches!(
+            self.of_call(scope, call).state(),
+            BreakerState::Open | BreakerState::HalfOpen | BreakerState::ForcedOpen
+        )
     }
 }
 
@@ -55,7 +65,7 @@ impl Policy for BreakerPolicy {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        let permit = match self.breaker(&request).acquire_owned() {
+        let permit = match self.breakers.of_call(self.scope, &request.call).acquire_owned() {
             Ok(permit) => permit,
             Err(refused) => return Box::pin(future::ready(Err(refused.into()))),
         };

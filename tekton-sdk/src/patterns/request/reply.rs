@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     error::{Error, ErrorKind, Result, Sent},
-    transport::{Response, ResponseParts},
+    transport::{Origin, Response, ResponseParts},
 };
 
 /// An answer, read; it dereferences to the value.
@@ -17,6 +17,7 @@ pub struct Reply<T> {
     status: StatusCode,
     headers: HeaderMap,
     attempts: u32,
+    origin: Origin,
 }
 
 impl<T> Reply<T> {
@@ -37,10 +38,16 @@ impl<T> Reply<T> {
         &self.headers
     }
 
-    /// How many attempts it took, the first included.
+    /// How many attempts it took, the first included; 0 where none was needed.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// Who gave it: the callee, a cache, a fallback.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -61,8 +68,8 @@ impl<T: DeserializeOwned> Reply<T> {
             );
             Error::new(ErrorKind::Codec, what).with_source(error).with_sent(Sent::Yes).with_attempts(response.attempt)
         })?;
-        let ResponseParts { status, headers, attempt: attempts, .. } = response.into_parts();
-        Ok(Self { value, status, headers, attempts })
+        let ResponseParts { status, headers, attempt: attempts, origin, .. } = response.into_parts();
+        Ok(Self { value, status, headers, attempts, origin })
     }
 }
 

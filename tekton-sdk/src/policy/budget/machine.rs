@@ -48,23 +48,32 @@ impl Budget {
 
     /// Adds a call's share.
     pub(super) fn deposit(&self, now: Instant) {
+        self.add(now, self.share);
+    }
+
+    /// Adds a call's share of so many percent, whatever the usual one is.
+    pub(super) fn deposit_percent(&self, now: Instant, percent: u32) {
+        self.add(now, percent.min(100) * (RETRY / 100));
+    }
+
+    fn add(&self, now: Instant, share: u32) {
         let second = self.second(now);
         let cell = &self.deposits[place(second)];
         let (of, held) = split(cell.load(Ordering::Relaxed));
         if of == second && held < FULL {
-            cell.fetch_add(u64::from(self.share), Ordering::Relaxed);
+            cell.fetch_add(u64::from(share), Ordering::Relaxed);
         } else {
-            self.begin(cell, second);
+            Self::begin(cell, second, share);
         }
     }
 
     /// The first deposit of a second; out of line, because it is rare.
     #[cold]
-    fn begin(&self, cell: &AtomicU64, second: u32) {
+    fn begin(cell: &AtomicU64, second: u32, share: u32) {
         // What comes too late for its cell, or finds it full, adds nothing.
         let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| match split(seen) {
-            (of, _) if of < second => Some(join(second, self.share)),
-            (of, held) if of == second && held < FULL => Some(seen + u64::from(self.share)),
+            (of, _) if of < second => Some(join(second, share)),
+            (of, held) if of == second && held < FULL => Some(seen + u64::from(share)),
             _ => None,
         });
     }

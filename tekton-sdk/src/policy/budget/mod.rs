@@ -72,6 +72,18 @@ impl RetryBudgets {
         let Shared { clock, percent, reserve, targets } = &*self.0;
         RetryBudget(targets.of((target, ""), || clock.now(), || Budget::new(clock.now(), *percent, *reserve)))
     }
+
+    /// The budget of those who came too late for one of their own.
+    pub(super) fn overflow(&self) -> RetryBudget {
+        let Shared { clock, percent, reserve, targets } = &*self.0;
+        RetryBudget(targets.rest(|| Budget::new(clock.now(), *percent, *reserve)))
+    }
+
+    /// The budgets with what they hold, by target, and how many are not among them.
+    pub(super) fn shown(&self) -> (Vec<(Arc<str>, RetryBudget)>, usize) {
+        let shown = self.0.targets.shown();
+        (shown.values.into_iter().map(|(target, _, budget)| (target, RetryBudget(budget))).collect(), shown.left_out)
+    }
 }
 
 impl Kept for Budget {
@@ -89,16 +101,14 @@ impl RetryBudget {
 
     /// Adds the share of a call that ended so. What this side refused has put no load on the callee, and pays for none.
     pub(crate) fn earn(&self, outcome: &Result<Response>, now: Instant) {
-        let went_out = match outcome {
-            Ok(_) => true,
-            Err(error) => match error.verdict() {
-                Some(verdict) => verdict != Verdict::Ignored,
-                None => error.sent() != Sent::No,
-            },
-        };
-        if went_out {
+        if went_out(outcome) {
             self.deposit(now);
         }
+    }
+
+    /// Adds a call's share of so many percent.
+    pub(crate) fn deposit_percent(&self, now: Instant, percent: u32) {
+        self.0.deposit_percent(now, percent);
     }
 
     /// Takes one retry out; `false` if there is none.
@@ -111,6 +121,17 @@ impl RetryBudget {
     #[must_use]
     pub fn left(&self, now: Instant) -> f64 {
         self.0.left(now)
+    }
+}
+
+/// Whether a call that ended so has put any load on the callee.
+pub(super) fn went_out(outcome: &Result<Response>) -> bool {
+    match outcome {
+        Ok(response) => response.went_out,
+        Err(error) => match error.verdict() {
+            Some(verdict) => verdict != Verdict::Ignored,
+            None => error.sent() != Sent::No,
+        },
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, Verdict},
-    telemetry::names::OTHER,
+    telemetry::names::{ORIGINS, OTHER, OUTCOMES},
 };
 
 /// How many sources are told apart.
@@ -32,6 +32,8 @@ pub(super) struct Cells {
     pub(super) attempts: Timing,
     pub(super) failures: [Count; ErrorKind::ALL.len()],
     pub(super) verdicts: [Count; 4],
+    pub(super) hedges: [Count; OUTCOMES.len()],
+    pub(super) stood_in: [Count; ORIGINS.len()],
 }
 
 impl Cells {
@@ -40,6 +42,14 @@ impl Cells {
         if let Some(count) = failed.and_then(|kind| self.failures.get(kind as usize)) {
             count.add();
         }
+    }
+
+    pub(super) fn hedged(&self, outcome: &str) {
+        add(&OUTCOMES, &self.hedges, outcome);
+    }
+
+    pub(super) fn stood_in(&self, origin: &str) {
+        add(&ORIGINS, &self.stood_in, origin);
     }
 
     pub(super) fn attempt(&self, took: Duration, verdict: Option<Verdict>) {
@@ -53,6 +63,12 @@ impl Cells {
         if let Some(count) = self.verdicts.get(place) {
             count.add();
         }
+    }
+}
+
+fn add(names: &[&str], counts: &[Count], name: &str) {
+    if let Some((_, count)) = names.iter().zip(counts).find(|(known, _)| **known == name) {
+        count.add();
     }
 }
 

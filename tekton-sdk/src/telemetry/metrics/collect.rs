@@ -131,6 +131,13 @@ impl Scrape {
             for (verdict, count) in verdicts.zip(&cells.verdicts).filter(|(_, count)| count.get() > 0) {
                 self.count(names::ATTEMPTS_TOTAL, &[&source, &target, &endpoint, verdict], count.get());
             }
+            let hedges =
+                names::OUTCOMES.iter().zip(&cells.hedges).map(|(name, count)| (names::HEDGES_TOTAL, name, count));
+            let stood_in =
+                names::ORIGINS.iter().zip(&cells.stood_in).map(|(name, count)| (names::STOOD_IN_TOTAL, name, count));
+            for (metric, name, count) in hedges.chain(stood_in).filter(|(_, _, count)| count.get() > 0) {
+                self.count(metric, &[&source, &target, &endpoint, name], count.get());
+            }
         }
     }
 

@@ -150,6 +150,22 @@ impl CallMetrics {
         #[cfg(not(feature = "metrics"))]
         let _ = (took, verdict);
     }
+
+    /// Counts one attempt that was sent beside a slow one, by how it ended: one of [`OUTCOMES`](super::names::OUTCOMES).
+    pub fn hedged(&self, outcome: &str) {
+        #[cfg(feature = "metrics")]
+        self.cells.hedged(outcome);
+        #[cfg(not(feature = "metrics"))]
+        let _ = outcome;
+    }
+
+    /// Counts one answer that the callee did not give to the call itself: one of [`ORIGINS`](super::names::ORIGINS).
+    pub fn stood_in(&self, origin: &str) {
+        #[cfg(feature = "metrics")]
+        self.cells.stood_in(origin);
+        #[cfg(not(feature = "metrics"))]
+        let _ = origin;
+    }
 }
 
 #[cfg_attr(not(feature = "metrics"), expect(clippy::missing_const_for_fn, reason = "there is nothing to count with"))]

@@ -41,6 +41,8 @@ fn full(registry: &Registry, parts: &Arc<[Arc<dyn Introspect>]>) -> Metrics {
     call.call(Duration::from_millis(3), Some(ErrorKind::Timeout));
     call.attempt(Duration::from_millis(2), Some(Verdict::Failure));
     call.attempt(Duration::from_millis(2), None);
+    call.hedged("won");
+    call.stood_in("cached");
     let (target, operation) = ("summarizer", "summarize");
     let wait = Duration::ZERO;
     metrics.count(&Event::Retrying { target, operation, attempt: 2, wait, reason: "connect" });
@@ -105,6 +107,8 @@ fn calls_are_counted_under_the_guides_names() {
         r#"integration_duration_seconds_bucket{endpoint="summarize",source="reader",target="summarizer",le="0.005"} 1"#,
         r#"integration_failures_total{endpoint="summarize",kind="Timeout",source="reader",target="summarizer"} 1"#,
         r#"integration_attempts_total{endpoint="summarize",source="reader",target="summarizer",verdict="abandoned"} 1"#,
+        r#"integration_hedges_total{endpoint="summarize",outcome="won",source="reader",target="summarizer"} 1"#,
+        r#"integration_stood_in_total{endpoint="summarize",origin="cached",source="reader",target="summarizer"} 1"#,
         r#"integration_attempt_duration_seconds_count{endpoint="summarize",source="reader",target="summarizer"} 2"#,
         r#"integration_breaker_transitions_total{breaker="summarizer",from="closed",to="open"} 1"#,
         r#"integration_policy_refusals_total{policy="bulkhead",target="summarizer"} 1"#,
