@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     time::{BoxFuture, SharedClock},
     transport::{Request, Response, Transport},
-    wire::{headers, problem},
+    wire::{headers, problem, spend},
 };
 
 /// Every call goes through these stages, in this order:
@@ -20,8 +20,9 @@ use crate::{
 /// 6. `attempt-timeout`: one attempt, if a limit is set;
 /// 7. the policies that the builder adds, in the order in which they were added;
 /// 8. `resolve`: finds the endpoint, the newest that answers first;
-/// 9. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
-///    and turns a failing status into an error.
+/// 9. `budget`: sets aside what the attempt may cost, and counts what it did, if the call has a budget;
+/// 10. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+///     and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {
     policies: Arc<[Arc<dyn Policy>]>,
@@ -47,11 +48,11 @@ impl Pipeline {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        self.run(None, request).await
+        self.run([None; 2], request).await
     }
 
-    /// Sends a request through every stage, and through one more before the transport if one is given.
-    pub(crate) fn run<'a>(&'a self, last: Option<&'a dyn Policy>, request: Request) -> BoxFuture<'a, Result<Response>> {
+    /// Sends a request through every stage, and through those of its own before the transport.
+    pub(crate) fn run<'a>(&'a self, last: Last<'a>, request: Request) -> BoxFuture<'a, Result<Response>> {
         Next { rest: &self.policies, last, end: &self.end }.run(request)
     }
 
@@ -67,11 +68,14 @@ impl fmt::Debug for Pipeline {
     }
 }
 
+/// The stages that a call has for itself, in their order: those that stand nearest to the transport.
+pub(crate) type Last<'a> = [Option<&'a dyn Policy>; 2];
+
 /// The rest of the pipeline. It is `Copy`, so that a retry may run it again.
 #[derive(Clone, Copy)]
 pub struct Next<'a> {
     rest: &'a [Arc<dyn Policy>],
-    last: Option<&'a dyn Policy>,
+    last: Last<'a>,
     end: &'a End,
 }
 
@@ -80,8 +84,9 @@ impl<'a> Next<'a> {
     pub fn run(self, request: Request) -> BoxFuture<'a, Result<Response>> {
         match (self.rest, self.last) {
             ([first, rest @ ..], _) => first.handle(request, Next { rest, ..self }),
-            ([], Some(last)) => last.handle(request, Next { last: None, ..self }),
-            ([], None) => self.end.send(request),
+            ([], [Some(first), then]) => first.handle(request, Next { last: [None, then], ..self }),
+            ([], [None, Some(last)]) => last.handle(request, Next { last: [None; 2], ..self }),
+            ([], [None, None]) => self.end.send(request),
         }
     }
 }
@@ -100,10 +105,15 @@ impl End {
         let (attempt, collect) = (request.call.attempt, request.call.collect);
         headers::set_attempt(&mut request.headers, attempt);
         record_address(&request);
+        let told_cost = request.call.told_cost.take();
         let answer = self.transport.send(request);
         Box::pin(async move {
             let mut response = answer.await?;
             response.attempt = attempt;
+            if let Some((told, cost)) = told_cost.as_deref().zip(spend::spent(&response.headers)) {
+                // Told once: each attempt has a place of its own.
+                let _ = told.set(cost);
+            }
             match collect {
                 Some(cap_bytes) => read(response, cap_bytes, &self.clock).await,
                 None => Ok(response),

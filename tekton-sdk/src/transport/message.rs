@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -12,6 +12,7 @@ use tracing::Span;
 
 use super::{Body, Endpoint};
 use crate::{
+    context::{Budget, Cost},
     error::{Error, Result, Verdict},
     telemetry::CallMetrics,
     time::Deadline,
@@ -71,6 +72,10 @@ pub struct CallInfo {
     pub(crate) metrics: Option<CallMetrics>,
     /// The span of the attempt, if anybody looks at it.
     pub(crate) span: Option<Box<Span>>,
+    /// What its attempts are paid from.
+    pub(crate) budget: Option<Budget>,
+    /// Where the pipeline's end writes down what the callee says that the attempt has cost.
+    pub(crate) told_cost: Option<Arc<OnceLock<Cost>>>,
 }
 
 impl CallInfo {
@@ -88,6 +93,8 @@ impl CallInfo {
             began: None,
             metrics: None,
             span: None,
+            budget: None,
+            told_cost: None,
         }
     }
 }
