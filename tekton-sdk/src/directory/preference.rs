@@ -165,10 +165,11 @@ impl Scale {
     fn of(criterion: Criterion, candidates: &[Candidate]) -> Self {
         let floor = criterion.floor();
         let values = candidates.iter().filter_map(|candidate| candidate.value(criterion).0);
-        let ends = values.map(|value| floor.map_or(value, |floor| value.max(floor))).fold(None, |ends, value| match ends {
-            None => Some((value, value)),
-            Some((low, high)) => Some((value.min(low), value.max(high))),
-        });
+        let ends =
+            values.map(|value| floor.map_or(value, |floor| value.max(floor))).fold(None, |ends, value| match ends {
+                None => Some((value, value)),
+                Some((low, high)) => Some((value.min(low), value.max(high))),
+            });
         // Where less is better, the lowest is the best.
         Self { floor, known: ends.map(|(low, high)| if floor.is_some() { (low, high) } else { (high, low) }) }
     }

@@ -187,9 +187,11 @@ impl Query {
             _ => Vec::new(),
         };
         let share = self.min_success_rate.map(f64::from_bits).filter(|share| !(0.0..=1.0).contains(share));
-        wrong.extend(share.map(|share| {
-            FieldError::new("min_success_rate", format!("is {share}, and must be a number from 0 to 1"))
-        }));
+        wrong.extend(
+            share.map(|share| {
+                FieldError::new("min_success_rate", format!("is {share}, and must be a number from 0 to 1"))
+            }),
+        );
         refuse(wrong)
     }
 

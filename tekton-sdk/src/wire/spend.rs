@@ -66,10 +66,7 @@ impl Cost {
     /// The sum; what is too large stays at the largest number.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self {
-            tokens: self.tokens.saturating_add(other.tokens),
-            micros: self.micros.saturating_add(other.micros),
-        }
+        Self { tokens: self.tokens.saturating_add(other.tokens), micros: self.micros.saturating_add(other.micros) }
     }
 
     /// The price of a call as a component declares it, rounded up to a millionth; `None` if it is no price.
@@ -218,7 +215,8 @@ pub fn allowance(headers: &HeaderMap) -> Result<Option<Allowance>> {
     let mut values = headers.get_all(headers::BUDGET).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let read = value.to_str().ok().and_then(parse).filter(|_| values.next().is_none());
-    let wrong = "the header x-tekton-budget must be sent once, as tokens=1200;micros=50000 with at least one of the two";
+    let wrong =
+        "the header x-tekton-budget must be sent once, as tokens=1200;micros=50000 with at least one of the two";
     read.map(Some).ok_or_else(|| Error::invalid(wrong))
 }
 
@@ -288,9 +286,24 @@ mod tests {
         assert_eq!(read("tokens=5").unwrap(), Some(Allowance::tokens(5)));
         assert_eq!(read("micros=7;tokens=0").unwrap(), Some(Allowance::tokens(0).with_micros(7)));
         let wrong = [
-            "", ";", "tokens", "tokens=", "tokens=-1", "tokens=+1", "tokens= 1", "tokens=1 ", "tokens=1;", "tokens=1,micros=2",
-            "tokens=1;tokens=1", "Tokens=1", "euros=1", "tokens=1;euros=1", "tokens=1.5", "tokens=18446744073709551616",
-            "tokens=000000000000000000001", "tokens=\u{661}",
+            "",
+            ";",
+            "tokens",
+            "tokens=",
+            "tokens=-1",
+            "tokens=+1",
+            "tokens= 1",
+            "tokens=1 ",
+            "tokens=1;",
+            "tokens=1,micros=2",
+            "tokens=1;tokens=1",
+            "Tokens=1",
+            "euros=1",
+            "tokens=1;euros=1",
+            "tokens=1.5",
+            "tokens=18446744073709551616",
+            "tokens=000000000000000000001",
+            "tokens=\u{661}",
         ];
         for text in wrong {
             let error = read(text).unwrap_err();

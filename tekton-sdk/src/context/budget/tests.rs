@@ -44,7 +44,11 @@ fn an_exhausted_budget_refuses_what_costs_nothing_and_one_of_zero_does_not() {
     let budget = Budget::new(Allowance::tokens(10));
     budget.spend(Cost::micros(u64::MAX)).unwrap();
     budget.spend(Cost::micros(u64::MAX)).unwrap();
-    assert_eq!(budget.spent(), Cost::micros(u64::MAX), "what is not limited is counted, and stays at the largest number");
+    assert_eq!(
+        budget.spent(),
+        Cost::micros(u64::MAX),
+        "what is not limited is counted, and stays at the largest number"
+    );
     let under_way = budget.reserve(Cost::tokens(10)).unwrap();
     budget.spend(Cost::ZERO).unwrap();
     drop(under_way);

@@ -51,7 +51,8 @@ fn what_is_unknown_or_makes_no_sense_counts_as_the_worst_that_is_known() {
         let mut unknown = model("unknown", 0.5, senseless, senseless, senseless);
         unknown.capabilities[0].score = None;
         models.push(unknown);
-        let chosen = query(Preference::new().score(1.0).success_rate(1.0).latency(1.0).cost(1.0)).weigh(models, &|_| None);
+        let chosen =
+            query(Preference::new().score(1.0).success_rate(1.0).latency(1.0).cost(1.0)).weigh(models, &|_| None);
         let totals: Vec<_> = chosen.iter().map(|choice| (choice.entry.id.as_str(), choice.total)).collect();
         let dear = (3.0 + 3.0 / 9.0) / 4.0;
         assert_eq!(totals, [("fair", 1.0), ("dear", dear), ("unknown", dear)], "{senseless}");
@@ -84,7 +85,10 @@ fn what_was_measured_counts_more_than_what_the_entry_says() {
     assert_eq!(chosen[0].to_string(), "honest: 1.000 = latency 0.5 -> 1.000 x 1");
     assert_eq!(chosen[1].to_string(), "boaster: 0.100 = latency 5 (measured) -> 0.100 x 1");
     // The other ranks, and the least success rate, go by it as well.
-    assert_eq!(ids(&Query::capability(CAPABILITY).ranked(Rank::Latency).order_by(models.clone(), &seen)), ["honest", "boaster"]);
+    assert_eq!(
+        ids(&Query::capability(CAPABILITY).ranked(Rank::Latency).order_by(models.clone(), &seen)),
+        ["honest", "boaster"]
+    );
     let reliable = Query::capability(CAPABILITY).with_min_success_rate(0.5);
     assert_eq!(ids(&reliable.order_by(models.clone(), &seen)), ["honest"]);
     assert_eq!(reliable.select(models).len(), 2);

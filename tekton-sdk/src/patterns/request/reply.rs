@@ -6,8 +6,10 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    context::Cost,
     error::{Error, ErrorKind, Result, Sent},
     transport::{Response, ResponseParts},
+    wire::spend,
 };
 
 /// An answer, read; it dereferences to the value.
@@ -41,6 +43,12 @@ impl<T> Reply<T> {
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// What the callee says that the attempt has cost, if the call had a budget and the callee says.
+    #[must_use]
+    pub fn spent(&self) -> Option<Cost> {
+        spend::spent(&self.headers)
     }
 }
 
