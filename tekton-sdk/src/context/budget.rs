@@ -37,8 +37,8 @@ struct Account {
     limit: Allowance,
     spent: Cost,
     held: Held,
-    /// Whether somebody said what the work itself costs.
-    kept: bool,
+    /// Whether the work itself says what it costs in money.
+    priced: bool,
     closed: bool,
 }
 
@@ -134,8 +134,8 @@ impl Budget {
 
     /// Sets this much aside, before it is spent.
     ///
-    /// An operation whose component declares a cost says by this, or by [`Self::spend`], that it keeps its own account: what the
-    /// component declares is then not charged beside it.
+    /// An operation whose component declares a cost, and which sets money aside by this or by [`Self::spend`], knows its price
+    /// better: what the component declares is then not charged beside it.
     ///
     /// # Errors
     /// [`Rejected`](ErrorKind::Rejected) with an [`Overdrawn`] as its source, naming what was asked and what is left: if less is
@@ -143,7 +143,7 @@ impl Budget {
     /// that it was given to has ended.
     pub fn reserve(&self, cost: Cost) -> Result<Reservation> {
         let reservation = self.hold(cost)?;
-        self.lock().kept = true;
+        self.lock().priced |= cost.micros > 0;
         Ok(reservation)
     }
 
@@ -162,11 +162,11 @@ impl Budget {
         Ok(Reservation { budget: self.clone(), held: cost, open: true })
     }
 
-    /// Counts what the component declares as the price of a call, unless the operation kept its own account.
+    /// Counts what the component declares as the price of a call, unless the operation has said what it costs.
     #[cfg(feature = "host")]
     pub(crate) fn charge_declared(&self, price: Cost) {
         let mut account = self.lock();
-        if !account.kept {
+        if !account.priced {
             account.settle(Cost::ZERO, price);
         }
     }

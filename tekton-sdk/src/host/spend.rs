@@ -41,7 +41,7 @@ impl Purse {
     }
 }
 
-/// Charges the component's price when the operation ends, however it ends, unless it has kept its own account.
+/// Charges the component's price when the operation ends, however it ends, unless it has said itself what it costs.
 #[must_use = "it is charged when this is dropped"]
 #[derive(Debug)]
 pub(super) struct Charge {

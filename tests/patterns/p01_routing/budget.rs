@@ -55,9 +55,9 @@ impl Mind {
     }
 
     fn spend(context: &Context, arguments: &Value) -> Result<()> {
-        let tokens = arguments["tokens"].as_u64().unwrap_or(0);
         let Some(budget) = context.budget() else { return Ok(()) };
-        if arguments["tokens"].is_u64() { budget.spend(Cost::tokens(tokens)) } else { Ok(()) }
+        let amount = |name: &str| arguments[name].as_u64().unwrap_or(0);
+        budget.spend(Cost::tokens(amount("tokens")).with_micros(amount("micros")))
     }
 }
 
@@ -187,13 +187,13 @@ async fn a_call_that_says_nothing_may_spend_the_price_that_the_chosen_component_
     let failing = async { cheap.request::<Value>("think").json(&json!({"fail": true})).await };
     within(&budget, failing).await.unwrap_err();
     assert_eq!(budget.spent(), Cost::micros(4_000));
-    // One that keeps its own account is believed.
-    let exact = async { cheap.request::<Value>("think").json(&json!({"tokens": 0})).await };
+    // One that says its own price is believed.
+    let exact = async { cheap.request::<Value>("think").json(&json!({"micros": 25})).await };
     within(&budget, exact).await.unwrap();
-    assert_eq!(budget.spent(), Cost::micros(4_000));
+    assert_eq!(budget.spent(), Cost::micros(4_025));
     let dear = bed.tekton().peer("dear");
     let error = within(&budget, async { dear.request::<Value>("think").await }).await.unwrap_err();
-    assert!(error.to_string().starts_with("budget: 20000 micros were asked for, and 5000 micros are left"), "{error}");
+    assert!(error.to_string().starts_with("budget: 20000 micros were asked for, and 4975 micros are left"), "{error}");
     // The call's own limit, too, is refused at once where the price is above it.
     let error = think(&dear, json!({}), Allowance::micros(19_999)).await.unwrap_err();
     assert_eq!((error.kind(), error.sent()), (ErrorKind::Rejected, Sent::No));

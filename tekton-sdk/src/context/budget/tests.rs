@@ -72,16 +72,21 @@ fn closed_it_counts_what_is_set_aside_and_refuses_the_rest() {
 
 #[test]
 #[cfg(feature = "host")]
-fn the_declared_price_is_charged_unless_the_work_keeps_its_own_account() {
+fn the_declared_price_is_charged_unless_the_work_says_its_own() {
     let price = Cost::micros(30);
     let silent = Budget::micros(100);
     silent.hold(Cost::micros(5)).unwrap().settle(Cost::micros(5));
+    silent.spend(Cost::tokens(7)).unwrap();
     silent.charge_declared(price);
-    assert_eq!(silent.spent(), Cost::micros(35));
+    assert_eq!(silent.spent(), Cost::micros(35).with_tokens(7));
     let exact = Budget::micros(100);
     exact.spend(Cost::micros(12)).unwrap();
     exact.charge_declared(price);
     assert_eq!(exact.spent(), Cost::micros(12));
+    let cached = Budget::micros(100);
+    cached.reserve(price).unwrap().give_back();
+    cached.charge_declared(price);
+    assert_eq!(cached.spent(), Cost::ZERO);
     let small = Budget::micros(20);
     small.charge_declared(price);
     assert_eq!(small.spent(), Cost::micros(20), "never more than there is");
