@@ -37,7 +37,7 @@ impl Tekton {
     /// let bed = TestBed::new()?;
     /// let model = |name| FakeComponent::new(name).capability("text.generate");
     /// bed.serve(model("rhetor").answers("generate", "Qubits.")).await?;
-    /// bed.serve(model("noesis").fails("generate", ErrorKind::Closed)).await?;
+    /// bed.serve(model("noesis").fails("generate", ErrorKind::Invalid)).await?;
     ///
     /// let ask = || {
     ///     let scatter = bed.tekton().scatter(Query::capability("text.generate"));
