@@ -47,8 +47,15 @@ impl Spend {
         let (resolve, endpoint) = (self.resolve.as_ref()?, request.endpoint.as_ref()?);
         // The endpoint was found a moment ago, so this is remembered.
         let entries = resolve.entries().await.ok()?;
-        let at = |text: &str| Endpoint::parse(text).is_ok_and(|parsed| parsed == *endpoint);
-        Cost::declared(entries.iter().find(|entry| at(&entry.endpoint))?.metadata.cost?)
+        if entries.iter().all(|entry| entry.metadata.cost.is_none()) {
+            return None;
+        }
+        // Most endpoints are written as they are shown; only the others are read once more.
+        let shown = endpoint.to_string();
+        let parsed = |text: &str| Endpoint::parse(text).is_ok_and(|parsed| parsed == *endpoint);
+        let as_shown = entries.iter().find(|entry| entry.endpoint == shown);
+        let chosen = as_shown.or_else(|| entries.iter().find(|entry| parsed(&entry.endpoint)))?;
+        Cost::declared(chosen.metadata.cost?)
     }
 }
 
