@@ -231,6 +231,9 @@ fn handles_cross_threads() {
     handle::<tekton_sdk::blocking::Tekton>();
     handle::<tekton_sdk::blocking::Peer>();
     handle::<Context>();
+    handle::<tekton_sdk::context::Budget>();
+    handle::<tekton_sdk::context::Reservation>();
+    handle::<tekton_sdk::patterns::request::Scatter>();
     handle::<Error>();
     handle::<directory::CachedDirectory>();
     handle::<directory::HermesDirectory>();
@@ -273,6 +276,7 @@ fn handles_cross_threads() {
     fn movable<T: Send + 'static>() {}
     movable::<directory::Watch>();
     movable::<host::Serve>();
+    movable::<tekton_sdk::patterns::request::ScatterCall>();
     assert_eq!(size_of::<tekton_sdk::Result<()>>(), size_of::<usize>());
 }
 

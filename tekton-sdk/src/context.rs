@@ -1,7 +1,13 @@
-//! What an operation inherits from its caller: deadline, trace, baggage, who called.
+//! What an operation inherits from its caller: deadline, trace, baggage, budget, who called.
+
+mod budget;
 
 use std::sync::Arc;
 
+pub(crate) use budget::refused;
+pub use budget::{Budget, Reservation};
+
+pub use crate::wire::spend::{Allowance, Cost, Overdrawn};
 use crate::{
     time::Deadline,
     wire::{baggage::Baggage, trace::TraceContext},
@@ -11,7 +17,8 @@ tokio::task_local! {
     static CURRENT: Context;
 }
 
-/// The call that is being served. The host opens it around an operation; calls made inside inherit its deadline and trace.
+/// The call that is being served. The host opens it around an operation; calls made inside inherit its deadline, its
+/// trace and its budget.
 ///
 /// ```
 /// use tekton_sdk::Context;
@@ -30,6 +37,7 @@ struct Inner {
     deadline: Option<Deadline>,
     trace: Option<TraceContext>,
     baggage: Baggage,
+    budget: Option<Budget>,
     caller: Option<String>,
     attempt: u32,
     idempotency_key: Option<String>,
@@ -79,6 +87,13 @@ impl Context {
         self
     }
 
+    /// Sets the budget, for every call made inside.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.edit().budget = Some(budget);
+        self
+    }
+
     /// Names the caller.
     #[must_use]
     pub fn with_caller(mut self, caller: impl Into<String>) -> Self {
@@ -117,6 +132,12 @@ impl Context {
     #[must_use]
     pub fn baggage(&self) -> &Baggage {
         &self.0.baggage
+    }
+
+    /// What the work may spend; `None` if nobody set a limit.
+    #[must_use]
+    pub fn budget(&self) -> Option<&Budget> {
+        self.0.budget.as_ref()
     }
 
     /// The component id that the caller gave: a label, not a proof.

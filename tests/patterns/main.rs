@@ -19,6 +19,7 @@ mod mcp;
 mod observe;
 mod p01_request;
 mod p01_retry;
+mod p01_routing;
 mod p05_attribute;
 mod p05_breaker;
 mod p05_layer;

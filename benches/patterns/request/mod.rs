@@ -4,6 +4,7 @@ mod calls;
 mod document;
 mod lookup;
 mod pipeline;
+mod routing;
 mod server;
 
 use tekton_sdk_benches::Selection;
@@ -12,6 +13,7 @@ pub(crate) fn run(selection: &Selection) {
     calls::run(selection);
     lookup::run(selection);
     pipeline::run(selection);
+    routing::run(selection);
 }
 
 /// A runtime on the calling thread, so that a case's processor time is this thread's.

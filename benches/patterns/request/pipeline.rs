@@ -17,7 +17,7 @@ use tekton_sdk_benches::{Selection, Table, keep};
 
 use super::runtime;
 
-const ENDPOINT: &str = "http://127.0.0.1:8005";
+pub(super) const ENDPOINT: &str = "http://127.0.0.1:8005";
 
 /// Answers `null` at once.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ fn body() -> Body {
     Body::full(Bytes::from_static(b"{}"))
 }
 
-fn tekton() -> Tekton {
+pub(super) fn tekton() -> Tekton {
     let directory = MemoryDirectory::fixed([Entry::new("echo-1", "echo", ENDPOINT)]);
     let builder = Tekton::builder().named("bench").transport(AnswersAtOnce).directory(directory);
     // Calls that never wait leave the runtime no moment to refresh the directory's answer beside them.

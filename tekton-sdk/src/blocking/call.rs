@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::background::Background;
 use crate::{
+    context::Allowance,
     error::Result,
     patterns::request::{self, Reply},
     tekton,
@@ -76,6 +77,11 @@ impl<T> Call<T> {
     /// Limits one attempt. Default: the handle's.
     pub fn attempt_timeout(self, limit: Duration) -> Self {
         self.with(|call| call.attempt_timeout(limit))
+    }
+
+    /// Lets one attempt spend at most this; see the async [`Call::spend_at_most`](request::Call::spend_at_most).
+    pub fn spend_at_most(self, limit: impl Into<Allowance>) -> Self {
+        self.with(|call| call.spend_at_most(limit))
     }
 
     /// Reads at most so many bytes of the answer. Default: the handle's.

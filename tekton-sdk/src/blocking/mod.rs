@@ -41,10 +41,12 @@ mod background;
 mod call;
 mod peer;
 mod place;
+mod scatter;
 mod tekton;
 
 pub use call::Call;
 pub use peer::Peer;
+pub use scatter::{Scatter, ScatterCall};
 pub use tekton::Tekton;
 
 #[cfg(test)]

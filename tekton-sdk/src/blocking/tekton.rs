@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Peer, background::Background};
+use super::{Peer, Scatter, background::Background};
 use crate::{
     config::TektonBuilder,
     contract::Entry,
-    directory::Query,
+    directory::{Choice, Query},
     error::{ErrorKind, Result},
     tekton,
 };
@@ -75,6 +75,20 @@ impl Tekton {
     pub fn discover(&self, query: &Query) -> Result<Vec<Entry>> {
         let (tekton, query) = (self.tekton.clone(), query.clone());
         self.background.run(async move { tekton.discover(&query).await })
+    }
+
+    /// The components that will do, best first, each with why it stands where it stands; none is an empty list.
+    ///
+    /// # Errors
+    /// Those of [`Tekton::discover`], and of [`Query::check`].
+    pub fn choose(&self, query: &Query) -> Result<Vec<Choice>> {
+        let (tekton, query) = (self.tekton.clone(), query.clone());
+        self.background.run(async move { tekton.choose(&query).await })
+    }
+
+    /// Asks several components that match at once. Never blocks by itself.
+    pub fn scatter(&self, query: Query) -> Scatter {
+        Scatter::new(Arc::clone(&self.background), self.tekton.scatter(query))
     }
 
     /// Every registered component.

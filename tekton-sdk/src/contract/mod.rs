@@ -4,6 +4,7 @@ mod capability;
 mod descriptor;
 mod entry;
 mod landmark;
+mod measured;
 mod operation;
 mod table;
 mod tool;
@@ -16,6 +17,7 @@ pub use landmark::landmarks;
 #[cfg(feature = "macros")]
 pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
+pub use measured::Measured;
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
 pub(crate) use table::problems;
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

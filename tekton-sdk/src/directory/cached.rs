@@ -145,7 +145,7 @@ impl CachedDirectory {
     /// The entries that match, remembered or asked for.
     ///
     /// # Errors
-    /// Those of the directory behind, where nothing is remembered.
+    /// Those of [`Query::check`], and those of the directory behind, where nothing is remembered.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the asking to the next caller.
@@ -153,6 +153,7 @@ impl CachedDirectory {
         if let Some(found) = self.peek(query) {
             return Ok(found);
         }
+        query.check()?;
         let slot = self.slot(query);
         match self.0.age(&slot) {
             Age::Fresh(found) => Ok(found),

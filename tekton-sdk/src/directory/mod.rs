@@ -6,6 +6,7 @@ mod hermes;
 mod keeper;
 mod machine;
 mod memory;
+mod preference;
 mod query;
 mod watch;
 
@@ -25,6 +26,7 @@ pub use config::{DirectoryConfig, HubConfig};
 pub use hermes::HermesDirectory;
 pub use keeper::{Presence, Registered};
 pub use memory::MemoryDirectory;
+pub use preference::{Choice, Criterion, Mark, Preference};
 pub use query::{HealthFilter, Query, Rank};
 pub use watch::{Change, Watch};
 

@@ -7,7 +7,11 @@ use std::{
     time::SystemTime,
 };
 
-use crate::contract::{Entry, Score};
+use super::{Choice, Criterion, Mark, Preference, preference::refuse};
+use crate::{
+    contract::{Entry, Measured, Score},
+    error::{FieldError, Result},
+};
 
 /// Which state of health a match must have.
 #[non_exhaustive]
@@ -37,6 +41,8 @@ pub enum Rank {
     Latency,
     /// The lowest cost; unknown ones last.
     Cost,
+    /// Several criteria, each by its weight; see [`Preference`].
+    Weighted(Preference),
 }
 
 /// A capability that is asked for.
@@ -66,6 +72,8 @@ pub struct Query {
     all: Vec<Wanted>,
     any: Vec<Wanted>,
     min_context_window: Option<u64>,
+    /// The bits of the number, because a query is hashed and compared.
+    min_success_rate: Option<u64>,
     health: HealthFilter,
     rank: Rank,
 }
@@ -139,6 +147,16 @@ impl Query {
         self
     }
 
+    /// Whose calls succeed at least this often, from 0 to 1. Who does not say is no match.
+    ///
+    /// [`Tekton::choose`](crate::Tekton::choose) and `scatter` go by what this process has measured where it has, everything
+    /// else by what the components' entries say. What is no such number is told where the query is used.
+    #[must_use]
+    pub fn with_min_success_rate(mut self, share: f64) -> Self {
+        self.min_success_rate = Some((share + 0.0).to_bits());
+        self
+    }
+
     /// Which state of health a match must have.
     #[must_use]
     pub const fn with_health(mut self, health: HealthFilter) -> Self {
@@ -151,6 +169,35 @@ impl Query {
     pub const fn ranked(mut self, rank: Rank) -> Self {
         self.rank = rank;
         self
+    }
+
+    /// Who comes first, by several criteria.
+    #[must_use]
+    pub const fn preferring(self, preference: Preference) -> Self {
+        self.ranked(Rank::Weighted(preference))
+    }
+
+    /// Checks the numbers of the query. Whoever looks something up does it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with one field error for each that is none, or out of its range.
+    pub fn check(&self) -> Result<()> {
+        let mut wrong = match self.rank {
+            Rank::Weighted(preference) => preference.wrong(),
+            _ => Vec::new(),
+        };
+        let share = self.min_success_rate.map(f64::from_bits).filter(|share| !(0.0..=1.0).contains(share));
+        wrong.extend(
+            share.map(|share| {
+                FieldError::new("min_success_rate", format!("is {share}, and must be a number from 0 to 1"))
+            }),
+        );
+        refuse(wrong)
+    }
+
+    /// The query for a directory whose answer is looked at once more with what was measured.
+    pub(crate) fn before_measuring(&self) -> Self {
+        Self { min_success_rate: None, ..self.clone() }
     }
 
     /// The state of health that is asked for.
@@ -180,6 +227,7 @@ impl Query {
             parts.push(format!("capability {}", wanted(&self.any).join(" or ")));
         }
         parts.extend(self.min_context_window.map(|w| format!("context window >= {w}")));
+        parts.extend(self.min_success_rate.map(|share| format!("success rate >= {}", f64::from_bits(share))));
         if self.health == HealthFilter::Healthy {
             parts.push("healthy".to_owned());
         }
@@ -196,6 +244,11 @@ impl Query {
             && self.all.iter().all(|w| entry.can(&w.name, w.min_score))
             && (self.any.is_empty() || self.any.iter().any(|w| entry.can(&w.name, w.min_score)))
             && self.min_context_window.is_none_or(|min| entry.metadata.context_window.is_some_and(|w| w >= min))
+            && self.is_reliable(entry.metadata.success_rate)
+    }
+
+    fn is_reliable(&self, success_rate: Option<f64>) -> bool {
+        self.min_success_rate.is_none_or(|min| success_rate.is_some_and(|rate| rate >= f64::from_bits(min)))
     }
 
     /// Drops what does not match and orders the rest, best first. Backends call it on what they hold.
@@ -207,31 +260,97 @@ impl Query {
 
     /// Applies the health filter and orders what is left.
     #[must_use]
-    pub fn order(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
-        if self.health == HealthFilter::Healthy {
-            entries.retain(|entry| entry.healthy == Some(true));
-        }
-        // Newest first is the last tie-break but the id, so sort by it first: the sorts are stable.
-        entries.sort_by(|a, b| newest(a).cmp(&newest(b)).then_with(|| a.id.cmp(&b.id)));
-        match self.rank {
-            Rank::Newest => {}
-            Rank::Score => entries.sort_by(|a, b| self.score(b).total_cmp(&self.score(a))),
-            Rank::Health => entries.sort_by(|a, b| {
-                let rate = |e: &Entry| e.metadata.success_rate.unwrap_or(0.0);
-                illness(a).cmp(&illness(b)).then_with(|| rate(b).total_cmp(&rate(a)))
-            }),
-            Rank::Latency => sort_low(&mut entries, |e| e.metadata.avg_response_time),
-            Rank::Cost => sort_low(&mut entries, |e| e.metadata.cost),
-        }
-        if self.health == HealthFilter::Usable {
-            entries.sort_by_key(|entry| entry.healthy == Some(false));
-        }
-        entries
+    pub fn order(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        self.order_by(entries, &|_| None)
     }
 
-    fn score(&self, entry: &Entry) -> f64 {
+    /// The same, where what was measured counts more than what an entry says of itself, also for the least success rate.
+    #[must_use]
+    pub fn order_by(&self, entries: Vec<Entry>, measured: &dyn Fn(&Entry) -> Option<Measured>) -> Vec<Entry> {
+        self.weigh(entries, measured).into_iter().map(|choice| choice.entry).collect()
+    }
+
+    /// The same as [`Self::order_by`], and says why each stands where it stands.
+    #[must_use]
+    pub fn weigh(&self, entries: Vec<Entry>, measured: &dyn Fn(&Entry) -> Option<Measured>) -> Vec<Choice> {
+        let mut candidates: Vec<_> = entries
+            .into_iter()
+            .filter(|entry| self.health != HealthFilter::Healthy || entry.healthy == Some(true))
+            .map(|entry| Candidate::new(self, entry, measured))
+            .filter(|candidate| self.is_reliable(candidate.success_rate.0))
+            .collect();
+        // Newest first is the last tie-break but the id, so sort by it first: the sorts are stable.
+        candidates.sort_by(|Candidate { entry: a, .. }, Candidate { entry: b, .. }| {
+            newest(a).cmp(&newest(b)).then_with(|| a.id.cmp(&b.id))
+        });
+        match self.rank {
+            Rank::Newest => {}
+            Rank::Score => candidates.sort_by(|a, b| b.known_score().total_cmp(&a.known_score())),
+            Rank::Health => candidates.sort_by(|a, b| {
+                let rate = |candidate: &Candidate| candidate.success_rate.0.unwrap_or(0.0);
+                illness(&a.entry).cmp(&illness(&b.entry)).then_with(|| rate(b).total_cmp(&rate(a)))
+            }),
+            Rank::Latency => sort_low(&mut candidates, |candidate| candidate.latency.0),
+            Rank::Cost => sort_low(&mut candidates, |candidate| candidate.entry.metadata.cost),
+            Rank::Weighted(preference) => preference.rank(&mut candidates),
+        }
+        if self.health == HealthFilter::Usable {
+            candidates.sort_by_key(|candidate| candidate.entry.healthy == Some(false));
+        }
+        candidates.into_iter().map(Candidate::into_choice).collect()
+    }
+
+    /// The sum of what is known; `None` if no score is.
+    fn score(&self, entry: &Entry) -> Option<f64> {
         let wanted = self.all.iter().chain(&self.any);
-        wanted.filter_map(|w| entry.capability(&w.name)?.score).map(Score::get).sum()
+        let scores = wanted.filter_map(|w| entry.capability(&w.name)?.score).map(Score::get);
+        scores.fold(None, |sum, score| Some(sum.unwrap_or(0.0) + score))
+    }
+}
+
+/// An entry with what is known of it; each with whether it was measured.
+pub(super) struct Candidate {
+    entry: Entry,
+    score: Option<f64>,
+    success_rate: (Option<f64>, bool),
+    latency: (Option<f64>, bool),
+    pub(super) marks: Vec<Mark>,
+    pub(super) total: f64,
+}
+
+impl Candidate {
+    fn new(query: &Query, entry: Entry, measured: &dyn Fn(&Entry) -> Option<Measured>) -> Self {
+        let measured = measured(&entry).filter(|measured| measured.calls > 0);
+        let rate = measured.map(|measured| measured.success_rate).filter(|rate| (0.0..=1.0).contains(rate));
+        let latency = measured.map(|measured| measured.latency.as_secs_f64());
+        Self {
+            score: query.score(&entry),
+            success_rate: (rate.or(entry.metadata.success_rate), rate.is_some()),
+            latency: (latency.or(entry.metadata.avg_response_time), latency.is_some()),
+            entry,
+            marks: Vec::new(),
+            total: 0.0,
+        }
+    }
+
+    fn known_score(&self) -> f64 {
+        self.score.unwrap_or(0.0)
+    }
+
+    /// What is known by a criterion, if it makes sense, and whether it was measured.
+    pub(super) fn value(&self, criterion: Criterion) -> (Option<f64>, bool) {
+        let (value, measured) = match criterion {
+            Criterion::Score => (self.score, false),
+            Criterion::SuccessRate => self.success_rate,
+            Criterion::Latency => self.latency,
+            Criterion::Cost => (self.entry.metadata.cost, false),
+        };
+        let most = if criterion == Criterion::SuccessRate { 1.0 } else { f64::MAX };
+        (value.filter(|value| (0.0..=most).contains(value)), measured)
+    }
+
+    fn into_choice(self) -> Choice {
+        Choice { entry: self.entry, total: self.total, marks: self.marks }
     }
 }
 
@@ -247,6 +366,6 @@ fn illness(entry: &Entry) -> u8 {
     }
 }
 
-fn sort_low(entries: &mut [Entry], value: impl Fn(&Entry) -> Option<f64>) {
-    entries.sort_by(|a, b| value(a).unwrap_or(f64::INFINITY).total_cmp(&value(b).unwrap_or(f64::INFINITY)));
+fn sort_low(candidates: &mut [Candidate], value: impl Fn(&Candidate) -> Option<f64>) {
+    candidates.sort_by(|a, b| value(a).unwrap_or(f64::INFINITY).total_cmp(&value(b).unwrap_or(f64::INFINITY)));
 }

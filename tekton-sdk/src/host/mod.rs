@@ -27,6 +27,7 @@ mod router;
 mod serve;
 mod server;
 mod signal;
+mod spend;
 mod tools;
 
 pub use arguments::Arguments;

@@ -48,10 +48,14 @@ impl Refusal {
 }
 
 impl From<Error> for Box<Refusal> {
-    /// A failure that a component behind this one answered is that component's: its 401 or 404 must not be taken for ours.
+    /// A failure that a component behind this one answered is that component's: its 401 or 404 must not be taken for ours. That
+    /// it may not spend enough is passed on: it is the caller's budget, and another try would not help.
     fn from(error: Error) -> Self {
         let problem = Problem::from_error(&error);
         let problem = match error.remote() {
+            Some(remote) if remote.code() == Some(problem::BUDGET_EXHAUSTED) && remote.status() == 402 => {
+                problem.with_status(StatusCode::PAYMENT_REQUIRED).with_code(problem::BUDGET_EXHAUSTED)
+            }
             Some(_) if error.kind() != ErrorKind::Timeout => {
                 problem.with_status(StatusCode::BAD_GATEWAY).with_code("dependency_failed")
             }

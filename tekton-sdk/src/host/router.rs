@@ -20,10 +20,11 @@ use super::{
     limit::Limit,
     operations::{Entry, Run},
     refusal::Refusal,
+    spend::{self, Purse},
 };
 use crate::{
     config::HostConfig,
-    context::Context,
+    context::{Budget, Context},
     contract::{Operation, OperationKind},
     error::{Error, ErrorKind, Result},
     random::Random,
@@ -40,7 +41,7 @@ const NOBODY_WAITED: u16 = 499;
 ///
 /// 1. control routes, which no limit refuses;
 /// 2. version, operation and method;
-/// 3. the deadline: the caller's remaining time, cut to the host's and the operation's limits;
+/// 3. the deadline and the budget: the caller's remaining time and what it may spend, cut to the host's and the operation's limits;
 /// 4. a place under the concurrency limit;
 /// 5. the body, under its cap, read to its end before the operation begins: only then is a closed connection noticed;
 /// 6. the operation inside its [`Context`], ended by the deadline, its panic contained.
@@ -50,6 +51,7 @@ pub(super) struct Router {
     pub(super) operations: Operations,
     pub(super) versions: Vec<u32>,
     pub(super) limit: Limit,
+    pub(super) purse: Purse,
     pub(super) config: HostConfig,
     pub(super) clock: SharedClock,
     pub(super) random: Random,
@@ -63,6 +65,18 @@ pub(super) struct Router {
 #[async_trait]
 impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
+        let told = request.headers.contains_key(&headers::BUDGET);
+        let mut answer = self.answer_any(request).await;
+        // Whatever was not begun has cost nothing, and who set something aside for it is told so.
+        if told && !answer.headers.contains_key(&headers::SPENT) {
+            spend::tell(&mut answer, None);
+        }
+        answer
+    }
+}
+
+impl Router {
+    async fn answer_any(&self, request: Inbound) -> Response {
         match self.control.answer(&request.path, request.query.as_deref()) {
             Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => answer,
             Some(_) => Refusal::method("GET").answer(),
@@ -76,9 +90,7 @@ impl Handler for Router {
             },
         }
     }
-}
 
-impl Router {
     fn route(&self, request: &Inbound) -> Result<&Entry, Box<Refusal>> {
         let path = request.path.strip_prefix("/api/v").and_then(|rest| rest.split_once('/'));
         let Some((version, name)) = path else {
@@ -122,9 +134,18 @@ impl Router {
                 );
             }
         }
-        let work = self.answer(entry, request, trace, began);
-        let answer = if disabled { work.await } else { work.instrument(span.clone()).await };
-        let answer = answer.unwrap_or_else(|refusal| refusal.answer());
+        let answer = match self.purse.open(&request) {
+            Ok(budget) => {
+                let work = self.answer(entry, request, trace, began, budget.clone());
+                let answer = if disabled { work.await } else { work.instrument(span.clone()).await };
+                let mut answer = answer.unwrap_or_else(|refusal| refusal.answer());
+                if budget.is_some() {
+                    spend::tell(&mut answer, budget.as_ref());
+                }
+                answer
+            }
+            Err(refusal) => refusal.answer(),
+        };
         let status = answer.status;
         watch.status = status.as_u16();
         if !disabled {
@@ -142,14 +163,19 @@ impl Router {
         request: Inbound,
         trace: TraceContext,
         began: Instant,
+        budget: Option<Budget>,
     ) -> Result<Response, Box<Refusal>> {
         let operation = &entry.operation;
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;
         let deadline = Deadline::after(began, limit);
         let work = async {
             let place = self.limit.place().await.inspect_err(|_| self.refused(entry))?;
-            let context = context_of(&request, deadline, trace);
+            let mut context = context_of(&request, deadline, trace);
+            if let Some(budget) = &budget {
+                context = context.with_budget(budget.clone());
+            }
             let arguments = self.arguments(operation, request).await?;
+            let _charge = self.purse.begin(budget.as_ref())?;
             let body = run(entry, context, arguments, place).await.inspect_err(|error| log(operation, error))?;
             Ok(json_answer(StatusCode::OK, body))
         };

@@ -14,10 +14,12 @@ use super::{
     router::Router,
     server::{Server, ServerLimits},
     signal::until_signal,
+    spend::Purse,
     tools,
 };
 use crate::{
     config::HostConfig,
+    context::Allowance,
     contract::{Descriptor, Registration},
     directory::{Directory, HubConfig, Presence, Registered},
     env::Env,
@@ -42,6 +44,7 @@ pub struct Serve {
     own_port: u16,
     advertise: Option<String>,
     memory: Option<MemoryTransport>,
+    spend_at_most: Allowance,
 }
 
 impl Serve {
@@ -58,6 +61,7 @@ impl Serve {
             own_port: 0,
             advertise: None,
             memory: None,
+            spend_at_most: Allowance::default(),
         }
     }
 
@@ -103,6 +107,13 @@ impl Serve {
         self
     }
 
+    /// Lets each of its operations spend at most this with the calls that it makes, also where its caller sets no limit or a higher
+    /// one. Default: what the caller allows.
+    pub fn spend_at_most(mut self, limit: impl Into<Allowance>) -> Self {
+        self.spend_at_most = limit.into();
+        self
+    }
+
     /// Serves within the process, as `memory://<id>`, without a socket.
     pub fn in_memory(mut self, transport: &MemoryTransport) -> Self {
         self.memory = Some(transport.clone());
@@ -129,6 +140,7 @@ impl Serve {
             control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
             versions: self.descriptor.api_versions.clone(),
             limit: Limit::new(self.config.max_concurrency, self.config.queue_timeout, clock.clone()),
+            purse: Purse { most: self.spend_at_most, price: self.descriptor.cost },
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),
             clock: clock.clone(),

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     time::{BoxFuture, SharedClock},
     transport::{Request, Response, Transport},
-    wire::{headers, problem},
+    wire::{headers, problem, spend},
 };
 
 /// Every call goes through these stages, in this order:
@@ -25,7 +25,8 @@ use crate::{
 /// 11. `attempt-timeout`: one attempt, if a limit is set;
 /// 12. the policies that the builder adds, in the order in which they were added;
 /// 13. `resolve`: finds the endpoint, the newest that answers first;
-/// 14. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
+/// 14. `budget`: sets aside what the attempt may cost, and counts what it did, if the call has a budget;
+/// 15. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
 ///     and turns a failing status into an error.
 #[derive(Clone)]
 pub struct Pipeline {
@@ -52,15 +53,15 @@ impl Pipeline {
     /// # Cancel safety
     /// Dropping the future gives up the call.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        self.run(None, None, request).await
+        self.run(None, [None; 2], request).await
     }
 
-    /// Sends a request through every stage, and through one more before the transport if one is given. `alternate` answers in
-    /// place of a callee that fails.
+    /// Sends a request through every stage, and through those of its own before the transport. `alternate` answers in place of a
+    /// callee that fails.
     pub(crate) fn run<'a>(
         &'a self,
         alternate: Option<&'a dyn Alternate>,
-        last: Option<&'a dyn Policy>,
+        last: Last<'a>,
         request: Request,
     ) -> BoxFuture<'a, Result<Response>> {
         Next { rest: &self.policies, alternate, last, end: &self.end }.run(request)
@@ -78,12 +79,15 @@ impl fmt::Debug for Pipeline {
     }
 }
 
+/// The stages that a call has for itself, in their order: those that stand nearest to the transport.
+pub(crate) type Last<'a> = [Option<&'a dyn Policy>; 2];
+
 /// The rest of the pipeline. It is `Copy`, so that a retry may run it again.
 #[derive(Clone, Copy)]
 pub struct Next<'a> {
     rest: &'a [Arc<dyn Policy>],
     alternate: Option<&'a dyn Alternate>,
-    last: Option<&'a dyn Policy>,
+    last: Last<'a>,
     end: &'a End,
 }
 
@@ -92,8 +96,9 @@ impl<'a> Next<'a> {
     pub fn run(self, request: Request) -> BoxFuture<'a, Result<Response>> {
         match (self.rest, self.last) {
             ([first, rest @ ..], _) => first.handle(request, Next { rest, ..self }),
-            ([], Some(last)) => last.handle(request, Next { last: None, ..self }),
-            ([], None) => self.end.send(request),
+            ([], [Some(first), then]) => first.handle(request, Next { last: [None, then], ..self }),
+            ([], [None, Some(last)]) => last.handle(request, Next { last: [None; 2], ..self }),
+            ([], [None, None]) => self.end.send(request),
         }
     }
 
@@ -117,10 +122,15 @@ impl End {
         let (attempt, collect) = (request.call.attempt, request.call.collect);
         headers::set_attempt(&mut request.headers, attempt);
         record_address(&request);
+        let told_cost = request.call.told_cost.take();
         let answer = self.transport.send(request);
         Box::pin(async move {
             let mut response = answer.await?;
             response.attempt = attempt;
+            if let Some((told, cost)) = told_cost.as_deref().zip(spend::spent(&response.headers)) {
+                // Told once: each attempt has a place of its own.
+                let _ = told.set(cost);
+            }
             match collect {
                 Some(cap_bytes) => read(response, cap_bytes, &self.clock).await,
                 None => Ok(response),

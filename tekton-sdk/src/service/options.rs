@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
-use crate::patterns::request::Call;
+use crate::{context::Allowance, patterns::request::Call};
 
 /// What the calls of a generated client are to have otherwise than the handle says: given to its `with`, which makes a client
 /// that has them.
@@ -42,6 +42,8 @@ pub struct CallOptions {
     pub timeout: Option<Duration>,
     /// Limits one attempt. Default: the handle's.
     pub attempt_timeout: Option<Duration>,
+    /// What one attempt may spend; see [`Call::spend_at_most`]. Default: the price that the component declares.
+    pub spend_at_most: Option<Allowance>,
     /// The most bytes of the answer that are read. Default: the handle's.
     pub max_response_bytes: Option<usize>,
     /// Sent on every attempt, so that the callee carries the call out once. Default: none.
@@ -70,6 +72,13 @@ impl CallOptions {
     #[must_use]
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
         self.attempt_timeout = Some(limit);
+        self
+    }
+
+    /// Lets one attempt spend at most this; see [`Call::spend_at_most`].
+    #[must_use]
+    pub fn spend_at_most(mut self, limit: impl Into<Allowance>) -> Self {
+        self.spend_at_most = Some(limit.into());
         self
     }
 
@@ -113,6 +122,7 @@ impl CallOptions {
         Self {
             timeout: self.timeout.or(earlier.timeout),
             attempt_timeout: self.attempt_timeout.or(earlier.attempt_timeout),
+            spend_at_most: self.spend_at_most.or(earlier.spend_at_most),
             max_response_bytes: self.max_response_bytes.or(earlier.max_response_bytes),
             idempotency_key: self.idempotency_key.or_else(|| earlier.idempotency_key.clone()),
             headers,
@@ -130,6 +140,9 @@ impl CallOptions {
         }
         if let Some(limit) = self.attempt_timeout {
             call = call.attempt_timeout(limit);
+        }
+        if let Some(limit) = self.spend_at_most {
+            call = call.spend_at_most(limit);
         }
         if let Some(cap) = self.max_response_bytes {
             call = call.max_response_bytes(cap);

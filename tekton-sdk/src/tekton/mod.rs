@@ -2,11 +2,13 @@
 
 mod alternate;
 mod attempt;
+mod choose;
 mod client;
 mod config;
 mod parts;
 mod peer;
 mod resolve;
+mod spend;
 
 use std::{fmt, sync::Arc};
 
@@ -28,6 +30,7 @@ pub use config::RequestConfig;
 pub use parts::Parts;
 pub use peer::Peer;
 pub(crate) use resolve::Doubts;
+pub(crate) use spend::{Price, SpendLimit};
 
 /// What a process needs to call and to serve: connections, what it knows of others, policies, metrics.
 ///

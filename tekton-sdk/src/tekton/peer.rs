@@ -8,13 +8,18 @@ use std::{
 
 use tracing::{Instrument, Span, field};
 
-use super::{Tekton, attempt::record_error, resolve::Resolve};
+use super::{
+    Tekton,
+    attempt::record_error,
+    resolve::Resolve,
+    spend::{Spend, SpendLimit},
+};
 use crate::{
     context::Context,
     contract::Entry,
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
-    policy::RetryBudget,
+    policy::{Policy, RetryBudget},
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
     transport::{Endpoint, Origin, Request, Response},
@@ -34,6 +39,8 @@ struct Inner {
     tekton: Tekton,
     name: Arc<str>,
     to: To,
+    /// Runs only for calls that have a budget.
+    spend: Spend,
     budget: RetryBudget,
     /// Sorted by the operation: a few names are found faster than they are hashed.
     metrics: RwLock<Vec<(Arc<str>, CallMetrics)>>,
@@ -43,7 +50,7 @@ struct Inner {
 }
 
 enum To {
-    Found(Box<Resolve>),
+    Found(Arc<Resolve>),
     At(Endpoint),
 }
 
@@ -51,7 +58,7 @@ impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
         let directory = tekton.0.directory.clone();
         let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Box::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
+        let to = To::Found(Arc::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
         Self::new(tekton, name, to)
     }
 
@@ -63,7 +70,11 @@ impl Peer {
         let gets_baggage = tekton.0.baggage_peers.iter().any(|allowed| **allowed == *name || allowed == "*");
         let budget = tekton.0.budgets.of(&name);
         let metrics = RwLock::default();
-        Self(Arc::new(Inner { tekton, name, to, budget, metrics, other: OnceLock::new(), gets_baggage }))
+        let spend = Spend::new(match &to {
+            To::Found(resolve) => Some(Arc::clone(resolve)),
+            To::At(_) => None,
+        });
+        Self(Arc::new(Inner { tekton, name, to, spend, budget, metrics, other: OnceLock::new(), gets_baggage }))
     }
 
     /// What the caller calls it: its name, what it was looked for by, or host and port.
@@ -94,9 +105,10 @@ impl Peer {
         }
     }
 
-    /// Sends one request: the one place where deadline, trace, retry, discovery and metrics apply.
+    /// Sends one request: the one place where deadline, trace, retry, discovery, budget and metrics
+    /// apply.
     ///
-    /// What the running operation inherited (its deadline, its trace) bounds and follows this call.
+    /// What the running operation inherited (its deadline, its trace, its budget) bounds and follows this call.
     ///
     /// # Errors
     /// Every kind, with this peer as [`Error::target`].
@@ -121,9 +133,13 @@ impl Peer {
         let span = self.span(&request);
         request.call.metrics = Some(metrics.clone());
         let pipeline = &tekton.pipeline;
+        let pays = request.call.budget.is_some() || request.call.extensions.get::<SpendLimit>().is_some();
+        let spend = pays.then_some(&self.0.spend as &dyn Policy);
         let start = || match &self.0.to {
-            To::Found(resolve) => pipeline.run(Some(&self.0.tekton), Some(&**resolve), request),
-            To::At(endpoint) => pipeline.run(Some(&self.0.tekton), None, request.with_endpoint(endpoint.clone())),
+            To::Found(resolve) => pipeline.run(Some(&self.0.tekton), [Some(&**resolve), spend], request),
+            To::At(endpoint) => {
+                pipeline.run(Some(&self.0.tekton), [None, spend], request.with_endpoint(endpoint.clone()))
+            }
         };
         // The stages do on the way out what needs no waiting, so that too belongs into the span.
         let work = if span.is_disabled() { start() } else { span.in_scope(start) };
@@ -137,6 +153,7 @@ impl Peer {
         let own = request.call.deadline.unwrap_or_else(|| Deadline::after(now, tekton.defaults.timeout));
         request.call.deadline = Some(own.earlier(context.as_ref().and_then(Context::deadline)));
         request.call.began = Some(now);
+        request.call.budget = context.as_ref().and_then(Context::budget).cloned();
         request.call.trace = Some(match context.as_ref().and_then(Context::trace) {
             Some(trace) => trace.child(tekton.random.span_id()),
             None => TraceContext::new_root(tekton.random.trace_id(), tekton.random.span_id(), true),

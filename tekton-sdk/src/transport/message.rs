@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -12,6 +12,7 @@ use tracing::Span;
 
 use super::{Body, Endpoint, Origin};
 use crate::{
+    context::{Budget, Cost},
     error::{Error, Result, Verdict},
     rules::Rules,
     telemetry::CallMetrics,
@@ -74,6 +75,10 @@ pub struct CallInfo {
     pub(crate) span: Option<Box<Span>>,
     /// What the policies go by; without rules each goes by its own settings.
     pub rules: Option<Arc<Rules>>,
+    /// What its attempts are paid from.
+    pub(crate) budget: Option<Budget>,
+    /// Where the pipeline's end writes down what the callee says that the attempt has cost.
+    pub(crate) told_cost: Option<Arc<OnceLock<Cost>>>,
 }
 
 impl CallInfo {
@@ -92,6 +97,8 @@ impl CallInfo {
             metrics: None,
             span: None,
             rules: None,
+            budget: None,
+            told_cost: None,
         }
     }
 }

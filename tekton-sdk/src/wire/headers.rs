@@ -14,6 +14,10 @@ pub const CALLER: HeaderName = HeaderName::from_static("x-tekton-caller");
 pub const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 /// The key that is the same on every attempt of one call.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// What the call may spend; see [`spend`](super::spend).
+pub const BUDGET: HeaderName = HeaderName::from_static("x-tekton-budget");
+/// What the call has spent, in the answer; see [`spend`](super::spend).
+pub const SPENT: HeaderName = HeaderName::from_static("x-tekton-spent");
 
 /// The longest caller or key that is read: 256 bytes.
 pub const MAX_LABEL_BYTES: usize = 256;

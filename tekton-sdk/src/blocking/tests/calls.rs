@@ -25,6 +25,18 @@ fn every_door_opens() {
     let able = face.peer_for(Query::capability("text.echo"));
     assert_eq!(*able.request::<String>("greet").json(&json!({"name": "Bob"})).send().unwrap(), "Good day, Bob.");
 
+    let chosen = face.choose(&Query::capability("text.echo")).unwrap();
+    assert_eq!(chosen[0].entry.id, stage.served.id());
+    let scatter = || face.scatter(Query::capability("text.echo")).limit(3).concurrency(2).request::<String>("greet");
+    let ask = || scatter().json(&json!({"name": "Eve"})).read().timeout(Duration::from_secs(5));
+    assert_eq!(*ask().first().unwrap(), "Good day, Eve.");
+    assert_eq!(ask().quorum(1).unwrap()[0].holder(), "echo");
+    assert!(ask().all().unwrap()[0].result.is_ok());
+    assert_eq!(scatter().first().unwrap_err().kind(), ErrorKind::Invalid);
+    let at_each =
+        face.scatter(Query::name("echo")).instances().request::<String>("greet").json(&json!({"name": "Eve"}));
+    assert_eq!(at_each.write_on_each().all().unwrap()[0].holder.as_ref(), stage.served.id());
+
     assert!(face.discover(&Query::name("nobody")).unwrap().is_empty());
     let ids: Vec<_> = face.components().unwrap().into_iter().map(|entry| entry.id).collect();
     assert_eq!(ids, [stage.served.id()]);

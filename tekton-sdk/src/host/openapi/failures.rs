@@ -5,9 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{reference, types::Types};
 use crate::wire::problem::{self, Problem};
 
-const FAILURES: [(&str, &str); 12] = [
-    ("400", "`codec`: the body is not one JSON object. `unknown_filter`: there is no such filter."),
+const FAILURES: [(&str, &str); 13] = [
+    (
+        "400",
+        "`codec`: the body is not one JSON object. `malformed_budget`: the header X-Tekton-Budget cannot be read. \
+         `unknown_filter`: there is no such filter.",
+    ),
     ("401", "`unauthorized`: the operation does not accept who calls."),
+    ("402", "`budget_exhausted`: the call may not spend as much as it costs."),
     (
         "404",
         "`not_found`: the operation says that something does not exist. `unknown_operation`, `unknown_version`, \

@@ -7,11 +7,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::Reply;
 use crate::{
+    context::Allowance,
     error::{Error, ErrorKind, Result, Sent},
     names::OperationName,
     policy::AttemptLimit,
     random::Random,
-    tekton::Peer,
+    tekton::{Peer, SpendLimit},
     time::BoxFuture,
     transport::{Body, CallInfo, Request, Response, Safety},
     wire::headers,
@@ -157,6 +158,17 @@ impl<'a, T> Call<'a, T> {
         self
     }
 
+    /// Lets one attempt spend at most this, with all that the callee has done for it. What is left open here is, for money, the
+    /// price that the component declares, and otherwise nothing.
+    ///
+    /// It is set aside of the [budget](crate::context::Budget) of the running operation before the attempt is sent, and refused
+    /// if less is left; each attempt has its own, because one that failed may have cost all of it. Without a budget it is the
+    /// limit of the call itself.
+    pub fn spend_at_most(mut self, limit: impl Into<Allowance>) -> Self {
+        self.extensions.insert(SpendLimit(limit.into()));
+        self
+    }
+
     /// Reads at most so many bytes of the answer. Default: the handle's.
     pub fn max_response_bytes(mut self, cap: usize) -> Self {
         self.max_response_bytes = Some(cap);
@@ -210,6 +222,46 @@ impl<'a, T> Call<'a, T> {
     pub(crate) async fn collect(self) -> Result<Response> {
         let (peer, limit) = (self.peer.clone(), self.timeout);
         peer.start(self.into_request(true)?, limit)?.answer().await
+    }
+
+    /// The same call to another peer.
+    ///
+    /// # Errors
+    /// What is wrong about the call, or that its body is a stream, which is sent once.
+    pub(super) fn copy_to(&self, peer: Peer) -> Result<Call<'static, T>> {
+        let body = self.body.try_clone().ok_or_else(|| {
+            Error::invalid("the body is a stream, which can be sent to one component only; give its bytes instead")
+        })?;
+        Ok(Call {
+            peer: Cow::Owned(peer),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            operation: Arc::clone(&self.operation),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            body,
+            safety: self.safety,
+            timeout: self.timeout,
+            max_response_bytes: self.max_response_bytes,
+            extensions: self.extensions.clone(),
+            wrong: None,
+            answer: PhantomData,
+        })
+    }
+
+    /// What was wrong about what it was given.
+    pub(super) fn take_wrong(&mut self) -> Option<Error> {
+        self.wrong.take()
+    }
+
+    /// How long it may take, if it says.
+    pub(super) const fn limit(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether it may be carried out twice.
+    pub(super) fn is_read(&self) -> bool {
+        self.safety.unwrap_or_else(|| Safety::of_method(&self.method)) == Safety::Read
     }
 
     /// Whom it goes to.

@@ -23,6 +23,8 @@
 //! # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
 //! ```
 //!
+//! [`Tekton::scatter`](crate::Tekton::scatter) asks several components that can do the same at once.
+//!
 //! What can go wrong: [`NotFound`](crate::ErrorKind::NotFound) (nobody is registered, or no such operation),
 //! [`Connect`](crate::ErrorKind::Connect) after the last attempt, [`Timeout`](crate::ErrorKind::Timeout),
 //! [`Interrupted`](crate::ErrorKind::Interrupted), [`Remote`](crate::ErrorKind::Remote) with status, code and body,
@@ -31,7 +33,9 @@
 mod call;
 mod ping;
 mod reply;
+mod scatter;
 
 pub use call::Call;
 pub use ping::Ping;
 pub use reply::Reply;
+pub use scatter::{Answered, Outcome, Scatter, ScatterCall};

@@ -6,8 +6,10 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    context::Cost,
     error::{Error, ErrorKind, Result, Sent},
     transport::{Origin, Response, ResponseParts},
+    wire::spend,
 };
 
 /// An answer, read; it dereferences to the value.
@@ -48,6 +50,12 @@ impl<T> Reply<T> {
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// What the callee says that the attempt has cost, if the call had a budget and the callee says.
+    #[must_use]
+    pub fn spent(&self) -> Option<Cost> {
+        spend::spent(&self.headers)
     }
 }
 

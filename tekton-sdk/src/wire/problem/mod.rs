@@ -6,7 +6,7 @@
 
 mod read;
 
-use std::time::Duration;
+use std::{error::Error as StdError, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use read::read_failure;
 
-use super::lenient;
+use super::{lenient, spend::Overdrawn};
 use crate::error::{Error, ErrorKind, FieldError};
 
 /// The media type of a problem body (RFC 9457 §3).
@@ -23,6 +23,9 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// What stands before the code in a problem's `type`.
 pub const TYPE_PREFIX: &str = "urn:tekton:problem:";
+
+/// The code of a refusal by a budget.
+pub(crate) const BUDGET_EXHAUSTED: &str = "budget_exhausted";
 
 const BLANK: &str = "about:blank";
 
@@ -91,11 +94,16 @@ impl Problem {
 
     /// What a caller is told of this failure.
     ///
-    /// Status and code follow from the kind. `detail` is the error's `Display` alone: neither a source nor a body of
+    /// Status and code follow from the kind; a budget's refusal is 402 `budget_exhausted`. `detail` is the error's `Display` alone: neither a source nor a body of
     /// another callee is passed on.
     #[must_use]
     pub fn from_error(error: &Error) -> Self {
-        let mut problem = Self::new(status_of(error.kind()), error.to_string()).with_code(code_of(error.kind()));
+        let (status, code) = match StdError::source(error) {
+            // 429 would invite another try, and the same budget would refuse it again.
+            Some(source) if source.is::<Overdrawn>() => (StatusCode::PAYMENT_REQUIRED, BUDGET_EXHAUSTED),
+            _ => (status_of(error.kind()), code_of(error.kind())),
+        };
+        let mut problem = Self::new(status, error.to_string()).with_code(code);
         problem.errors = error.fields().to_vec();
         problem.retry_after = error.retry_after().map(whole_seconds);
         problem
