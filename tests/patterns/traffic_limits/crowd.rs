@@ -104,7 +104,7 @@ async fn threads_that_meet_at_a_bulkhead_lose_no_wake_up() {
             tokio::spawn(async move {
                 for n in 0..200 {
                     let mut one = Box::pin(pipeline.send(call("engram", "op")));
-                    if mixed(caller * 200 + n) % 7 == 0 {
+                    if mixed(caller * 200 + n).is_multiple_of(7) {
                         // It goes away wherever it is just then.
                         let _ = poll!(&mut one);
                         continue;

@@ -160,7 +160,7 @@ fn full(call: &CallInfo, config: &BulkheadConfig, crowd: Crowd) -> Refused {
 fn late(call: &CallInfo, crowd: Crowd, left: Duration) -> Refused {
     let Crowd { running, waiting, turn } = crowd;
     let what = format!(
-        "{} has {running} calls running and {waiting} waiting; the turn would come in {:.0?}, after the deadline in {left:.0?}",
+        "{} has {running} calls running and {waiting} waiting; the turn would come in {:.1?}, after the deadline in {left:.1?}",
         call.target,
         turn.unwrap_or_default()
     );
