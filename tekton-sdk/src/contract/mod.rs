@@ -5,6 +5,7 @@ mod descriptor;
 mod entry;
 mod landmark;
 mod operation;
+mod priority;
 mod table;
 mod tool;
 
@@ -17,5 +18,6 @@ pub use landmark::landmarks;
 pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
+pub use priority::Priority;
 pub(crate) use table::problems;
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    Operations,
+    Identify, Operations,
+    client::Clients,
     control::Control,
     inside::Inside,
-    limit::Limit,
+    limit::Places,
     router::Router,
     server::{Server, ServerLimits},
     signal::until_signal,
@@ -42,6 +43,7 @@ pub struct Serve {
     own_port: u16,
     advertise: Option<String>,
     memory: Option<MemoryTransport>,
+    identify: Option<Arc<dyn Identify>>,
 }
 
 impl Serve {
@@ -58,6 +60,7 @@ impl Serve {
             own_port: 0,
             advertise: None,
             memory: None,
+            identify: None,
         }
     }
 
@@ -103,6 +106,12 @@ impl Serve {
         self
     }
 
+    /// Lets this say who calls. Default: nobody is identified, whatever a caller says of itself.
+    pub fn identify(mut self, identify: impl Identify) -> Self {
+        self.identify = Some(Arc::new(identify));
+        self
+    }
+
     /// Serves within the process, as `memory://<id>`, without a socket.
     pub fn in_memory(mut self, transport: &MemoryTransport) -> Self {
         self.memory = Some(transport.clone());
@@ -128,7 +137,9 @@ impl Serve {
             observers: self.tekton.observers().clone(),
             control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
             versions: self.descriptor.api_versions.clone(),
-            limit: Limit::new(self.config.max_concurrency, self.config.queue_timeout, clock.clone()),
+            places: Arc::new(Places::new(&self.config, clock.clone())),
+            clients: Clients::new(&self.config, &clock),
+            identify: self.identify.take(),
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),
             clock: clock.clone(),

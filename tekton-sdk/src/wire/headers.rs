@@ -15,6 +15,9 @@ pub const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 /// The key that is the same on every attempt of one call.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// How much the call matters: `low`, `normal` or `high`. It lowers what the operation itself says, and never raises it.
+pub const PRIORITY: HeaderName = HeaderName::from_static("x-tekton-priority");
+
 /// The longest caller or key that is read: 256 bytes.
 pub const MAX_LABEL_BYTES: usize = 256;
 
