@@ -10,6 +10,7 @@ mod errors;
 mod golden;
 mod hermes;
 mod host;
+mod host_limits;
 mod lab;
 mod landmarks;
 mod macros;

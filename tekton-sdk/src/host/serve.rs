@@ -348,7 +348,8 @@ impl Served {
         Ok(())
     }
 
-    /// Shuts down in order: not ready, unregister, finish what runs within the drain time-out, close. Tells whether all that
+    /// Shuts down in order: not ready, unregister, refuse what waits for a place, finish what runs within the drain time-out,
+    /// close. Tells whether all that
     /// ran has finished.
     pub async fn shutdown(mut self) -> bool {
         self.router.control.set_ready(false);
@@ -360,6 +361,7 @@ impl Served {
         }
         self.router.control.set_registered(false);
         self.tell_phase("drain");
+        self.router.places.close();
         let finished = match &self.road {
             Road::Socket(server) => server.shutdown(self.drain_timeout).await,
             // Calls in memory run in their callers' tasks, and end with them.

@@ -32,6 +32,8 @@ pub(super) enum Shed {
     Overload,
     /// When its turn came, too little time was left for it.
     Late,
+    /// The host is shutting down.
+    Closed,
 }
 
 /// Somebody who waits.
@@ -70,12 +72,13 @@ pub(super) struct Machine<T> {
     lines: [Line<T>; Priority::ALL.len()],
     turns: u64,
     next_id: u64,
+    closed: bool,
 }
 
 impl<T> Machine<T> {
     pub(super) fn new(bounds: Bounds) -> Self {
         let line = || Line { waiters: VecDeque::new(), standing_since: None };
-        Self { bounds, running: 0, waiting: 0, lines: [line(), line(), line()], turns: 0, next_id: 0 }
+        Self { bounds, running: 0, waiting: 0, lines: [line(), line(), line()], turns: 0, next_id: 0, closed: false }
     }
 
     pub(super) const fn running(&self) -> usize {
@@ -84,6 +87,21 @@ impl<T> Machine<T> {
 
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// From here on nobody waits. Answers with the tickets of those who did.
+    pub(super) fn close(&mut self) -> Vec<T> {
+        self.closed = true;
+        self.waiting = 0;
+        let tickets = self.lines.iter_mut().flat_map(|line| {
+            line.standing_since = None;
+            line.waiters.drain(..).map(|waiter| waiter.ticket)
+        });
+        tickets.collect()
     }
 
     /// Takes a free place, if there is one.
@@ -103,7 +121,7 @@ impl<T> Machine<T> {
     /// Waits in the line of this priority. Answers with the number of the waiter, and who was displaced by it.
     ///
     /// # Errors
-    /// The ticket, if there is no waiting place and nobody who matters less.
+    /// The ticket, if there is no waiting place and nobody who matters less, or if nobody waits any more.
     pub(super) fn waits(
         &mut self,
         now: Instant,
@@ -111,6 +129,9 @@ impl<T> Machine<T> {
         latest: Option<Instant>,
         ticket: T,
     ) -> Result<(u64, Option<T>), T> {
+        if self.closed {
+            return Err(ticket);
+        }
         let mut displaced = None;
         if self.waiting >= self.bounds.max_waiting {
             let lower = self.lines.iter_mut().take(priority as usize).find(|line| !line.waiters.is_empty());

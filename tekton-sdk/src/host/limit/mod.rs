@@ -83,6 +83,10 @@ impl Places {
                 drop(machine);
                 return Ok(Place(Some(Arc::clone(self))));
             }
+            if machine.is_closed() {
+                drop(machine);
+                return Err(self.shed(Shed::Closed));
+            }
             machine.waits(now, priority, latest, ticket)
         };
         let Ok((id, displaced)) = waits else { return Err(self.no_place()) };
@@ -96,6 +100,14 @@ impl Places {
             Some(Ok(Err(why))) => Err(self.shed(why)),
             // The sender is never dropped before it has sent: whoever takes a ticket out of the line uses it.
             Some(Err(_)) | None => Err(self.no_turn()),
+        }
+    }
+
+    /// Refuses everybody who waits, and who would have to. A free place is still given.
+    pub(super) fn close(&self) {
+        let waiting = self.lock().close();
+        for ticket in waiting {
+            let _ = ticket.send(Err(Shed::Closed));
         }
     }
 
@@ -149,6 +161,7 @@ impl Places {
         let detail = match why {
             Shed::Displaced => "shed: more is waiting than may, and what matters more came",
             Shed::Overload => "shed: more comes than can be served, and this request has waited too long",
+            Shed::Closed => "shed: the component is shutting down, and begins nothing that has to wait",
             Shed::Late => "shed: when its turn came, less time was left than the operation takes at best",
         };
         refusal(HostLimit::Shed, detail.to_owned())

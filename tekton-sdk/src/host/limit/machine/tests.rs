@@ -135,6 +135,18 @@ fn who_would_be_late_is_given_up_when_its_turn_comes() {
     assert_eq!((machine.running(), shed.last()), (0, Some(&(2, Shed::Late))));
 }
 
+#[test]
+fn after_the_close_nobody_waits_and_places_are_given_all_the_same() {
+    let (mut machine, now) = (full(BOUNDS), start());
+    wait(&mut machine, now, Priority::High, 0);
+    wait(&mut machine, now, Priority::Low, 1);
+    assert_eq!(machine.close(), [1, 0]);
+    assert_eq!(machine.waits(now, Priority::High, None, 2), Err(2));
+    assert_eq!(machine.ends(now, &mut Vec::new()), None);
+    assert!(machine.runs());
+    assert_eq!((machine.running(), machine.waiting()), (1, 0));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Come { priority: Priority, patience: Option<u8> },
@@ -224,7 +236,7 @@ proptest! {
                         let (_, gone) = line.remove(at);
                         match why {
                             Shed::Late => prop_assert!(gone.latest.is_some_and(|latest| now > latest)),
-                            Shed::Displaced => prop_assert!(false, "nobody came"),
+                            Shed::Displaced | Shed::Closed => prop_assert!(false, "nobody came or closed"),
                             Shed::Overload => {
                                 let target = bounds.target.expect("without a target nobody is given up");
                                 prop_assert!(now - gone.since > target);
