@@ -2,6 +2,7 @@
 //! feature only the SDK and the physical limits run.
 
 mod breaker;
+mod host;
 mod macros;
 mod request;
 mod telemetry;
@@ -11,6 +12,7 @@ use tekton_sdk_benches::Selection;
 fn main() {
     let selection = Selection::from_process();
     breaker::run(&selection);
+    host::run(&selection);
     macros::run(&selection);
     request::run(&selection);
     telemetry::run(&selection);

@@ -21,6 +21,7 @@ mod inside;
 mod limit;
 #[cfg(feature = "macros")]
 mod marks;
+mod measured;
 mod numbers;
 mod openapi;
 mod operations;
@@ -34,6 +35,8 @@ mod tools;
 pub use arguments::Arguments;
 pub use component::Component;
 pub use identify::{Identify, RequestHead};
+#[doc(hidden)]
+pub use measured::{Held, HostLimits};
 pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};

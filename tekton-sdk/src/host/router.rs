@@ -181,7 +181,7 @@ impl Router {
             Ok(identity) => Ok(identity),
             Err(error) => {
                 if let Some(clients) = &self.clients {
-                    clients.unproven(request).map_err(|refused| self.refused(entry, refused))?;
+                    clients.unproven(request, self.clock.now()).map_err(|refused| self.refused(entry, refused))?;
                 }
                 Err(error.into())
             }
@@ -198,7 +198,9 @@ impl Router {
         watch: &mut Watch<'_>,
     ) -> Result<Admission, Box<Refusal>> {
         let seat = match &self.clients {
-            Some(clients) => clients.admit(identity, request).map_err(|refused| self.refused(entry, refused))?,
+            Some(clients) => {
+                clients.admit(identity, request, watch.began).map_err(|refused| self.refused(entry, refused))?
+            }
             None => None,
         };
         if let Some(place) = self.places.free() {

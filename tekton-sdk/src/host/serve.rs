@@ -138,7 +138,7 @@ impl Serve {
             control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
             versions: self.descriptor.api_versions.clone(),
             places: Arc::new(Places::new(&self.config, clock.clone())),
-            clients: Clients::new(&self.config, &clock),
+            clients: Clients::new(&self.config, clock.now()),
             identify: self.identify.take(),
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),

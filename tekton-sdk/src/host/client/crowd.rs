@@ -1,10 +1,8 @@
 //! How much a client may ask for at once.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::{HashTable, hash_table::Entry};
 
 use super::key::Key;
 
@@ -13,21 +11,31 @@ const SHARDS: usize = 64;
 
 /// How many requests of each client are being served. Only those who have one are remembered.
 #[derive(Debug)]
-pub(super) struct Crowd {
-    shards: Box<[Mutex<HashMap<Key, u32>>]>,
+pub(in crate::host) struct Crowd {
+    shards: Box<[Mutex<Shard>]>,
     most: u32,
     most_per_shard: usize,
-    hasher: RandomState,
+}
+
+/// Clients, and how many requests each has.
+type Shard = HashTable<(Key, u32)>;
+
+/// What came of one more request of a client.
+enum Entered {
+    Yes,
+    /// It has as many as it may.
+    TooMany,
+    /// There is no room to remember it.
+    NoRoom,
 }
 
 impl Crowd {
-    pub(super) fn new(most: u32, max_clients: usize) -> Self {
+    pub(in crate::host) fn new(most: u32, max_clients: usize) -> Self {
         let shards = if max_clients < SHARDS { 1 } else { SHARDS };
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             most: most.max(1),
             most_per_shard: (max_clients / shards).max(1),
-            hasher: RandomState::new(),
         }
     }
 
@@ -35,33 +43,43 @@ impl Crowd {
         self.most
     }
 
-    /// One more of this client, unless there are as many as may be.
-    pub(super) fn enter(self: &Arc<Self>, key: Key) -> Option<Seat> {
-        let mut key = key;
-        {
-            let mut shard = self.shard(key);
-            if shard.len() >= self.most_per_shard && !shard.contains_key(&key) {
-                drop(shard);
-                // Its own part of the table may be full as well: then there is one more than it holds.
-                key = Key::OTHERS;
-                shard = self.shard(key);
-            }
-            let count = shard.entry(key).or_insert(0);
-            if *count >= self.most {
-                return None;
-            }
-            *count += 1;
+    /// One more of this client, unless there are as many as may be. A client that there is no room for is counted together
+    /// with all others of whom that is true.
+    pub(in crate::host) fn enter(self: &Arc<Self>, key: Key) -> Option<Seat> {
+        let seat = |key| Some(Seat { crowd: Arc::clone(self), key });
+        match self.count(key, self.most_per_shard) {
+            Entered::Yes => seat(key),
+            Entered::TooMany => None,
+            Entered::NoRoom => match self.count(Key::OTHERS, usize::MAX) {
+                Entered::Yes => seat(Key::OTHERS),
+                Entered::TooMany | Entered::NoRoom => None,
+            },
         }
-        Some(Seat { crowd: Arc::clone(self), key })
     }
 
     pub(super) fn known(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    fn shard(&self, key: Key) -> MutexGuard<'_, HashMap<Key, u32>> {
-        let at = self.hasher.hash_one(key) as usize % self.shards.len();
-        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    fn count(&self, key: Key, room: usize) -> Entered {
+        let mut shard = self.shard(key);
+        let full = shard.len() >= room;
+        match shard.entry(key.place(), |(known, _)| *known == key, |(known, _)| known.place()) {
+            Entry::Occupied(mut known) => {
+                let (_, count) = known.get_mut();
+                if *count >= self.most {
+                    return Entered::TooMany;
+                }
+                *count += 1;
+            }
+            Entry::Vacant(_) if full => return Entered::NoRoom,
+            Entry::Vacant(place) => drop(place.insert((key, 1))),
+        }
+        Entered::Yes
+    }
+
+    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
+        self.shards[key.part(self.shards.len())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,10 +93,11 @@ pub(in crate::host) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut shard = self.crowd.shard(self.key);
-        if let Some(count) = shard.get_mut(&self.key) {
+        if let Ok(mut known) = shard.find_entry(self.key.place(), |(known, _)| *known == self.key) {
+            let (_, count) = known.get_mut();
             *count -= 1;
             if *count == 0 {
-                shard.remove(&self.key);
+                known.remove();
             }
         }
     }
@@ -94,24 +113,25 @@ mod tests {
         let (crowd, keys) = (Arc::new(Crowd::new(2, 1000)), Keys::default());
         let (one, other) = (keys.of_subject("one"), keys.of_subject("other"));
         let first = crowd.enter(one).unwrap();
-        let _second = crowd.enter(one).unwrap();
+        let second = crowd.enter(one).unwrap();
         assert!(crowd.enter(one).is_none());
-        let _third = crowd.enter(other).unwrap();
+        let third = crowd.enter(other).unwrap();
         drop(first);
         let again = crowd.enter(one).unwrap();
         assert!(crowd.enter(one).is_none());
         assert_eq!(crowd.known(), 2);
-        drop((again, _second, _third));
+        drop((again, second, third));
         assert_eq!(crowd.known(), 0);
     }
 
     #[test]
     fn beyond_the_cap_newcomers_share_one_limit() {
         let (crowd, keys) = (Arc::new(Crowd::new(2, 10)), Keys::default());
-        let seats: Vec<_> = (0..10).map(|n| crowd.enter(keys.of_subject(&n.to_string())).unwrap()).collect();
-        let others: Vec<_> = (10..20).filter_map(|n| crowd.enter(keys.of_subject(&n.to_string()))).collect();
+        let enter = |n: u32| crowd.enter(keys.of_subject(&n.to_string()));
+        let seats: Vec<_> = (0..10).map(|n| enter(n).unwrap()).collect();
+        let others: Vec<_> = (10..20).filter_map(enter).collect();
         assert_eq!((seats.len(), others.len(), crowd.known()), (10, 2, 11));
-        assert!(crowd.enter(keys.of_subject("3")).is_some(), "who is known has its own");
+        assert!(enter(3).is_some(), "who is known has its own");
         drop((seats, others));
         assert_eq!(crowd.known(), 0);
     }

@@ -1,20 +1,48 @@
 //! What a client is remembered by.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     net::{IpAddr, Ipv6Addr},
 };
 
-/// One client, in 16 bytes whatever it is called, so that what is remembered of many is bounded in bytes too.
+/// One client, in a few bytes whatever it is called, so that what is remembered of many is bounded in bytes too.
 ///
 /// An address stands in it as it is. A subject stands in it as a hash of 126 bits under a key of this process: nobody can
 /// choose two subjects that meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64, u64);
+#[derive(Clone, Copy, Debug)]
+pub(in crate::host) struct Key {
+    name: u64,
+    kind: u64,
+    /// Where tables look for it, under a key of this process as well: nobody can choose clients that stand in each other's way.
+    hash: u64,
+}
 
 impl Key {
     /// All who are not remembered by a key of their own.
-    pub(super) const OTHERS: Self = Self(u64::MAX, NOBODY);
+    pub(super) const OTHERS: Self = Self { name: u64::MAX, kind: NOBODY, hash: 0 };
+
+    pub(super) const fn place(&self) -> u64 {
+        self.hash
+    }
+
+    /// Which of so many parts it belongs to; tables take the lowest and the highest bits.
+    pub(super) const fn part(&self, parts: usize) -> usize {
+        (self.hash >> 32) as usize % parts
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.kind) == (other.name, other.kind)
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// The kinds, in the lowest bits.
@@ -25,21 +53,24 @@ const NOBODY: u64 = 3;
 
 /// Makes keys.
 #[derive(Debug, Default)]
-pub(super) struct Keys(RandomState);
+pub(in crate::host) struct Keys(RandomState);
 
 impl Keys {
-    pub(super) fn of_subject(&self, subject: &str) -> Key {
-        Key(self.0.hash_one((0_u8, subject)), self.0.hash_one((1_u8, subject)) & !3 | SUBJECT)
+    pub(in crate::host) fn of_subject(&self, subject: &str) -> Key {
+        let name = self.0.hash_one((0_u8, subject));
+        Key { name, kind: self.0.hash_one((1_u8, subject)) & !3 | SUBJECT, hash: name }
     }
 
     /// `None` is whoever has no address. Of an IPv6 address the first 64 bits count: a host has all of the rest to itself
     /// (RFC 7421), and would be as many clients as it likes.
-    pub(super) fn of_address(address: Option<IpAddr>) -> Key {
-        match address {
-            None => Key(0, NOBODY),
-            Some(IpAddr::V4(address)) => Key(address.to_bits().into(), V4),
-            Some(IpAddr::V6(address)) => Key(network(address), V6),
-        }
+    pub(in crate::host) fn of_address(&self, address: Option<IpAddr>) -> Key {
+        let (name, kind) = match address {
+            None => (0, NOBODY),
+            Some(IpAddr::V4(address)) => (address.to_bits().into(), V4),
+            Some(IpAddr::V6(address)) => (network(address), V6),
+        };
+        // The kinds share their numbers, and it does no harm if two of them meet in a table.
+        Key { name, kind, hash: self.0.hash_one(name) }
     }
 }
 
@@ -50,14 +81,12 @@ fn network(address: Ipv6Addr) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
     fn each_client_has_its_own_key_and_a_network_has_one() {
         let keys = Keys::default();
-        let address = |text: &str| Keys::of_address(Some(text.parse().unwrap()));
+        let address = |text: &str| keys.of_address(Some(text.parse().unwrap()));
         let all = [
             keys.of_subject("a"),
             keys.of_subject("b"),
@@ -68,10 +97,12 @@ mod tests {
             address("::"),
             address("2001:db8::1"),
             address("2001:db8:0:1::1"),
-            Keys::of_address(None),
+            keys.of_address(None),
             Key::OTHERS,
         ];
-        assert_eq!(HashSet::from(all).len(), all.len());
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "{one:?}");
+        }
         assert_eq!(keys.of_subject("a"), keys.of_subject("a"));
         assert_eq!(address("2001:db8:0:1::1"), address("2001:db8:0:1:ffff::9"));
     }

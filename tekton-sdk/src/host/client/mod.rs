@@ -6,17 +6,19 @@ mod key;
 mod rate;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-pub(super) use self::crowd::Seat;
-use self::{
-    address::Trusted,
-    crowd::Crowd,
-    key::{Key, Keys},
+use self::{address::Trusted, key::Key};
+pub(super) use self::{
+    crowd::{Crowd, Seat},
+    key::Keys,
     rate::Rate,
 };
 use super::{limit::COME_AGAIN, refusal::Refusal};
-use crate::{config::HostConfig, context::Identity, telemetry::HostLimit, time::SharedClock, transport::Inbound};
+use crate::{config::HostConfig, context::Identity, telemetry::HostLimit, transport::Inbound};
 
 /// How many clients are told apart; who comes beyond that shares one limit with all others that do.
 pub(super) const MAX_CLIENTS: usize = 1 << 17;
@@ -35,10 +37,9 @@ pub(super) struct Clients {
 
 impl Clients {
     /// `None` if nothing is limited.
-    pub(super) fn new(config: &HostConfig, clock: &SharedClock) -> Option<Self> {
+    pub(super) fn new(config: &HostConfig, epoch: Instant) -> Option<Self> {
         let per_second = config.client_rate_per_second;
-        let rate =
-            per_second.map(|rate| Rate::new(rate, config.client_burst.unwrap_or(rate), MAX_CLIENTS, clock.clone()));
+        let rate = per_second.map(|rate| Rate::new(rate, config.client_burst.unwrap_or(rate), MAX_CLIENTS, epoch));
         let crowd = config.client_max_concurrency.map(|most| Arc::new(Crowd::new(most, MAX_CLIENTS)));
         if rate.is_none() && crowd.is_none() {
             return None;
@@ -54,12 +55,13 @@ impl Clients {
         &self,
         identity: Option<&Identity>,
         request: &Inbound,
+        now: Instant,
     ) -> Result<Option<Seat>, (HostLimit, Box<Refusal>)> {
         let key = match identity {
             Some(identity) => self.keys.of_subject(identity.subject()),
             None => self.of_address(request),
         };
-        self.charge(key)?;
+        self.charge(key, now)?;
         let Some(crowd) = &self.crowd else { return Ok(None) };
         crowd.enter(key).map(Some).ok_or_else(|| {
             let detail = format!(
@@ -74,8 +76,8 @@ impl Clients {
     ///
     /// # Errors
     /// As [`Clients::admit`], of the rate alone.
-    pub(super) fn unproven(&self, request: &Inbound) -> Result<(), (HostLimit, Box<Refusal>)> {
-        self.charge(self.of_address(request))
+    pub(super) fn unproven(&self, request: &Inbound, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
+        self.charge(self.of_address(request), now)
     }
 
     /// How many clients the limits remember.
@@ -87,12 +89,12 @@ impl Clients {
 
     fn of_address(&self, request: &Inbound) -> Key {
         let peer = request.peer.map(|peer| peer.ip().to_canonical());
-        Keys::of_address(self.trusted.client(peer, &request.headers))
+        self.keys.of_address(self.trusted.client(peer, &request.headers))
     }
 
-    fn charge(&self, key: Key) -> Result<(), (HostLimit, Box<Refusal>)> {
+    fn charge(&self, key: Key, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
         let Some(rate) = &self.rate else { return Ok(()) };
-        rate.take(key).map_err(|wait: Duration| {
+        rate.take(key, now).map_err(|wait: Duration| {
             let detail =
                 format!("rate: this client is served {} requests in a second, and has had them", rate.per_second());
             (HostLimit::Rate, Refusal::limit(HostLimit::Rate, detail, wait))

@@ -1,18 +1,14 @@
 //! What the rate limit remembers of each client, bounded.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use governor::{
-    clock::Clock,
     nanos::Nanos,
     state::{InMemoryState, NotKeyed, StateStore, keyed::ShrinkableKeyedStateStore},
 };
 use hashbrown::HashTable;
 
-use super::{key::Key, rate::Ticks};
+use super::{key::Key, rate};
 
 /// How many parts, each under its own lock.
 const SHARDS: usize = 64;
@@ -29,8 +25,6 @@ const STEPS: usize = 8;
 pub(super) struct Store {
     shards: Box<[Mutex<Shard>]>,
     most_per_shard: usize,
-    hasher: RandomState,
-    ticks: Ticks,
     others: InMemoryState,
 }
 
@@ -42,18 +36,16 @@ struct Shard {
 }
 
 impl Store {
-    pub(super) fn new(most: usize, ticks: Ticks) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         let shards = if most < SHARDS * STEPS { 1 } else { SHARDS };
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             most_per_shard: (most / shards).max(1),
-            hasher: RandomState::new(),
-            ticks,
             others: InMemoryState::default(),
         }
     }
 
-    fn shards(&self) -> impl Iterator<Item = std::sync::MutexGuard<'_, Shard>> {
+    fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -67,7 +59,7 @@ impl Shard {
             if let Ok(entry) = self.table.get_bucket_entry(at)
                 && entry.get().1 <= now
             {
-                drop(entry.remove());
+                entry.remove();
                 return true;
             }
         }
@@ -82,21 +74,18 @@ impl StateStore for Store {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let hash = self.hasher.hash_one(key);
-        // The table takes the lowest and the highest bits.
-        let at = (hash >> 32) as usize % self.shards.len();
-        let mut shard = self.shards[at].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, paid)) = shard.table.find_mut(hash, |(known, _)| known == key) {
+        let mut shard = self.shards[key.part(self.shards.len())].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, paid)) = shard.table.find_mut(key.place(), |(known, _)| known == key) {
             let (value, next) = measure(Some(*paid))?;
             *paid = next;
             return Ok(value);
         }
-        if shard.table.len() >= self.most_per_shard && !shard.make_room(self.ticks.now()) {
+        if shard.table.len() >= self.most_per_shard && !shard.make_room(rate::moment()) {
             drop(shard);
             return self.others.measure_and_replace(&NotKeyed::NonKey, measure);
         }
         let (value, next) = measure(None)?;
-        shard.table.insert_unique(hash, (*key, next), |(known, _)| self.hasher.hash_one(known));
+        shard.table.insert_unique(key.place(), (*key, next), |(known, _)| known.place());
         Ok(value)
     }
 }
@@ -107,7 +96,7 @@ impl ShrinkableKeyedStateStore<Key> for Store {
     }
 
     fn shrink_to_fit(&self) {
-        self.shards().for_each(|mut shard| shard.table.shrink_to_fit(|(known, _)| self.hasher.hash_one(known)));
+        self.shards().for_each(|mut shard| shard.table.shrink_to_fit(|(known, _)| known.place()));
     }
 
     fn len(&self) -> usize {

@@ -5,51 +5,62 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     host::client::{MAX_CLIENTS, key::Keys},
-    time::ManualClock,
+    time::{Clock, ManualClock},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn rate(per_second: u32, burst: u32, max_clients: usize) -> (Rate, ManualClock) {
-    let clock = ManualClock::new();
-    (Rate::new(per_second, burst, max_clients, SharedClock::new(clock.clone())), clock)
+/// A limiter with a clock and keys of its own.
+struct Timed(Rate, ManualClock, Keys);
+
+impl Timed {
+    fn take(&self, client: u32) -> Result<(), Duration> {
+        self.0.take(self.2.of_address(Some(IpAddr::from(client.to_be_bytes()))), self.1.now())
+    }
+
+    fn known(&self) -> usize {
+        self.0.known()
+    }
 }
 
-fn key(number: u32) -> Key {
-    Keys::of_address(Some(IpAddr::from(number.to_be_bytes())))
+fn rate(per_second: u32, burst: u32, max_clients: usize) -> (Timed, ManualClock) {
+    let clock = ManualClock::new();
+    clock.advance(SECOND);
+    let rate = Rate::new(per_second, burst, max_clients, clock.now());
+    (Timed(rate, clock.clone(), Keys::default()), clock)
 }
 
 #[test]
 fn a_burst_is_let_in_and_then_the_rate() {
     let (rate, clock) = rate(10, 3, 100);
-    assert_eq!((0..5).map(|_| rate.take(key(1)).is_ok()).collect::<Vec<_>>(), [true, true, true, false, false]);
-    assert_eq!(rate.take(key(1)), Err(SECOND / 10));
-    assert_eq!(rate.take(key(2)), Ok(()), "each client has its own");
+    assert_eq!((0..5).map(|_| rate.take(1).is_ok()).collect::<Vec<_>>(), [true, true, true, false, false]);
+    assert_eq!(rate.take(1), Err(SECOND / 10));
+    assert_eq!(rate.take(2), Ok(()), "each client has its own");
     clock.advance(SECOND / 20);
-    assert_eq!(rate.take(key(1)), Err(SECOND / 20));
+    assert_eq!(rate.take(1), Err(SECOND / 20));
     clock.advance(SECOND / 20);
-    assert_eq!((rate.take(key(1)), rate.take(key(1))), (Ok(()), Err(SECOND / 10)));
+    assert_eq!((rate.take(1), rate.take(1)), (Ok(()), Err(SECOND / 10)));
     clock.advance(60 * SECOND);
-    assert_eq!((0..5).filter(|_| rate.take(key(1)).is_ok()).count(), 3, "no more than a burst is saved up");
+    assert_eq!((0..5).filter(|_| rate.take(1).is_ok()).count(), 3, "no more than a burst is saved up");
 }
 
 #[test]
 fn a_hundred_thousand_clients_are_remembered_each_for_itself() {
     let (rate, _) = rate(1, 1, MAX_CLIENTS);
-    assert!((0..100_000).all(|n| rate.take(key(n)).is_ok()));
+    assert!((0..100_000).all(|n| rate.take(n).is_ok()));
     assert_eq!(rate.known(), 100_000);
-    assert!((0..100_000).all(|n| rate.take(key(n)).is_err()));
+    assert!((0..100_000).all(|n| rate.take(n).is_err()));
     assert_eq!(rate.known(), 100_000);
 }
 
 #[test]
 fn a_flood_of_addresses_neither_grows_nor_frees_anybody() {
     let (rate, clock) = rate(1, 1, 1024);
-    let throttled = key(u32::MAX);
+    let throttled = u32::MAX;
     let mut let_in = 0;
     rate.take(throttled).unwrap();
     for n in 0..300_000 {
-        let_in += u32::from(rate.take(key(n)).is_ok());
+        let_in += u32::from(rate.take(n).is_ok());
         assert!(rate.take(throttled).is_err(), "nobody is forgotten who owes something");
     }
     assert!(rate.known() <= 1024);
@@ -57,7 +68,7 @@ fn a_flood_of_addresses_neither_grows_nor_frees_anybody() {
     assert!(let_in <= 1024, "{let_in}");
     for n in 300_000..301_000 {
         clock.advance(SECOND);
-        assert_eq!(rate.take(key(n)), Ok(()), "who owes nothing makes room");
+        assert_eq!(rate.take(n), Ok(()), "who owes nothing makes room");
     }
     assert!(rate.known() <= 1024);
 }
@@ -77,7 +88,7 @@ proptest! {
         for (client, millis) in steps {
             clock.advance(Duration::from_millis(millis));
             passed += Duration::from_millis(millis);
-            match rate.take(key(client)) {
+            match rate.take(client) {
                 Ok(()) => let_in.entry(client).or_default().push(passed),
                 Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= SECOND),
             }
