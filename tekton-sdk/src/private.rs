@@ -7,7 +7,7 @@ pub use serde;
 
 pub use crate::contract::{Detail, Landmark};
 #[cfg(feature = "host")]
-pub use crate::host::{Held, HostLimits};
+pub use crate::host::measured::{Held, HostLimits};
 #[cfg(feature = "macros")]
 pub use crate::patterns::breaker::{FunctionBreaker, Guarded};
 pub use crate::service::*;

@@ -21,7 +21,7 @@ mod inside;
 mod limit;
 #[cfg(feature = "macros")]
 mod marks;
-mod measured;
+pub(crate) mod measured;
 mod numbers;
 mod openapi;
 mod operations;
@@ -35,8 +35,6 @@ mod tools;
 pub use arguments::Arguments;
 pub use component::Component;
 pub use identify::{Identify, RequestHead};
-#[doc(hidden)]
-pub use measured::{Held, HostLimits};
 pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};

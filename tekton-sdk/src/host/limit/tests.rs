@@ -133,7 +133,7 @@ async fn no_place_is_lost_or_given_twice() {
                 };
                 // Every third gives up after a few polls.
                 let patience = async {
-                    for _ in 0..(if (n + round) % 3 == 0 { 2 } else { 100_000 }) {
+                    for _ in 0..(if (n + round).is_multiple_of(3) { 2 } else { 100_000 }) {
                         tokio::task::yield_now().await;
                     }
                 };
