@@ -90,6 +90,8 @@ mod tests {
         assert_eq!(fastest.get(clock.now()), Some(2 * SECOND));
         clock.advance(10 * SECOND);
         assert_eq!(fastest.get(clock.now()), Some(4 * SECOND));
+        fastest.observe(clock.now(), 3 * SECOND);
+        // Two windows pass without a look at it.
         clock.advance(20 * SECOND);
         assert_eq!(fastest.get(clock.now()), None);
     }
