@@ -2,6 +2,7 @@
 //! feature only the SDK and the physical limits run.
 
 mod breaker;
+mod host;
 mod limits;
 mod macros;
 mod request;
@@ -14,6 +15,7 @@ fn main() {
     let selection = Selection::from_process();
     breaker::run(&selection);
     limits::run(&selection);
+    host::run(&selection);
     macros::run(&selection);
     request::run(&selection);
     stand_in::run(&selection);

@@ -141,6 +141,7 @@ pub fn component(item: TokenStream) -> TokenStream {
 /// | `idempotent` | a write that may be carried out twice |
 /// | `name = "set-limit"` | what it is called; the method's name if left out |
 /// | `timeout = "2s"` | how long one execution may take |
+/// | `priority = "low"` | how much it matters where not all can be served: `low`, `normal` if left out, or `high` |
 /// | `title = "…"`, `destructive = false`, `open_world = true` | what the MCP tool says of itself, where that is not inferred |
 ///
 /// `#[arg(default = 3)]` on an argument makes it optional, as `Option` does. The docs of an operation are its description;

@@ -1,4 +1,4 @@
-//! What the output of the macros may call. Not for use by hand: it changes without notice.
+//! What the output of the macros may call, and the benches. Not for use by hand: it changes without notice.
 
 #[cfg(feature = "macros")]
 pub use inventory;
@@ -6,6 +6,8 @@ pub use schemars;
 pub use serde;
 
 pub use crate::contract::{Detail, Landmark};
+#[cfg(feature = "host")]
+pub use crate::host::measured::{Held, HostLimits};
 #[cfg(feature = "macros")]
 pub use crate::patterns::breaker::{FunctionBreaker, Guarded};
 pub use crate::service::*;

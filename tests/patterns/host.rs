@@ -155,7 +155,7 @@ async fn over_the_limit_a_caller_is_refused_with_a_hint() {
     let hanging = tokio::spawn(async move { lab.request::<()>("hang").await.map(drop) });
     gauge.started.notified().await;
     let error = tekton.peer("lab").request::<()>("size").json(&json!({"text": "x"})).await.unwrap_err();
-    assert_eq!(error.remote().map(|remote| (remote.status(), remote.code())), Some((429, Some("rejected"))));
+    assert_eq!(error.remote().map(|remote| (remote.status(), remote.code())), Some((429, Some("concurrency"))));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
     assert_eq!(get(served.endpoint(), "/health").await.0, 200, "control routes have no limit");
     hanging.abort();

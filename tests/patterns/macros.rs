@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Mutex};
 
 use serde_json::json;
 use tekton_sdk::{
-    CallOptions, Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, directory::Query,
-    patterns::request::Reply, testing::TestBed,
+    CallOptions, Client, Component, Context, Data, Error, ErrorKind, Result, Tekton, contract::Priority,
+    directory::Query, patterns::request::Reply, testing::TestBed,
 };
 
 /// Keeps values in order.
@@ -59,7 +59,7 @@ impl<T: Data + Clone> Shelf<T> {
     }
 
     /// Lists what there is.
-    #[op(read, timeout = "2s")]
+    #[op(read, timeout = "2s", priority = "low")]
     pub async fn all<'a>(
         &self,
         /// What to put before each.
@@ -214,6 +214,7 @@ fn descriptor_and_table_say_what_was_written() {
     assert_eq!(parameters, [("value", "what to keep", true), ("at", "where; at the end if left out", false)]);
     assert_eq!(table[1].parameters[0].description, "What to put before each.");
     assert_eq!(table[1].timeout, Some(std::time::Duration::from_secs(2)));
+    assert_eq!([table[0].priority, table[1].priority], [Priority::Normal, Priority::Low]);
     assert_eq!(table[0].parameters[0].value.unwrap().schema().get("type"), Some(&json!("integer")));
     assert_eq!(table[2].answer.unwrap().schema().get("type"), Some(&json!("null")));
 }

@@ -12,6 +12,7 @@ mod golden;
 mod hedge;
 mod hermes;
 mod host;
+mod host_limits;
 mod lab;
 mod landmarks;
 mod macros;

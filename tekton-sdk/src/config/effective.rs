@@ -46,7 +46,7 @@ fn shown(kind: Kind, value: &Json) -> Json {
         (Kind::Bytes { .. }, Json::Number(number)) => Value::Number(number.as_u64().unwrap_or_default()),
         // A URL with a user in it is refused when it is read; code may have put one there.
         (_, Json::String(text)) if text.contains('@') => return "***".into(),
-        (Kind::Names, Json::Array(names)) => {
+        (Kind::Names | Kind::Networks, Json::Array(names)) => {
             let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
             Value::Text(names.join(","))
         }

@@ -31,6 +31,7 @@ fn other(setting: &Setting) -> &'static str {
         Kind::Port => "8005",
         Kind::Url => "http://hub:9001",
         Kind::Ip => "::1",
+        Kind::Networks => "10.0.0.0/8,::1",
         Kind::Flag if setting.default == Some("true") => "false",
         Kind::Flag => "true",
         _ => "blue",
@@ -95,7 +96,7 @@ fn every_field_is_checked_in_code() {
             Kind::Duration { max, .. } => ("", format!("{}s", max.as_secs() + 1)),
             Kind::Count { max, .. } => ("0", (max + 1).to_string()),
             Kind::Bytes { max, .. } => ("0", (max + 1).to_string()),
-            Kind::Url | Kind::Host | Kind::Names => ("", "a b".to_owned()),
+            Kind::Url | Kind::Host | Kind::Names | Kind::Networks => ("", "a b".to_owned()),
             // These are valid by their type.
             _ => continue,
         };
@@ -248,7 +249,7 @@ fn the_settings_that_hold_are_shown_as_they_were_written() {
         assert_eq!(text, value, "{}", setting.path);
         let default = settings[setting.path].as_str().map(|text| setting.kind.parse(text).expect(setting.path));
         if let Some(default) = default {
-            let none = if setting.kind == Kind::Names { "" } else { "nothing" };
+            let none = if matches!(setting.kind, Kind::Names | Kind::Networks) { "" } else { "nothing" };
             assert_eq!(Ok(default), setting.kind.parse(setting.default.unwrap_or(none)), "{}", setting.path);
         }
     }

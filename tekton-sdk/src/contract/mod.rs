@@ -6,6 +6,7 @@ mod entry;
 mod landmark;
 mod measured;
 mod operation;
+mod priority;
 mod table;
 mod tool;
 
@@ -19,5 +20,6 @@ pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use measured::Measured;
 pub use operation::{Operation, OperationKind, Parameter, ValueType};
+pub use priority::Priority;
 pub(crate) use table::problems;
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

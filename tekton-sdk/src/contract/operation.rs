@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::Priority;
+
 /// The JSON Schema of a Rust type, made when it is asked for: a table of operations stays a `const`.
 ///
 /// ```
@@ -125,6 +127,8 @@ pub struct Operation {
     pub open_world: Option<bool>,
     /// How long one execution may take; the host's limit if `None`.
     pub timeout: Option<Duration>,
+    /// How much it matters where not all can be served.
+    pub priority: Priority,
     /// The fields of its argument object.
     pub parameters: &'static [Parameter],
     /// Whether it takes fields that are not listed too.
@@ -156,6 +160,7 @@ impl Operation {
             destructive: None,
             open_world: None,
             timeout: None,
+            priority: Priority::Normal,
             parameters: &[],
             open: false,
             answer: None,
@@ -194,6 +199,13 @@ impl Operation {
     #[must_use]
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// Says how much it matters where not all can be served. Default: [`Priority::Normal`].
+    #[must_use]
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 

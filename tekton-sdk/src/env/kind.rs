@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use ipnet::IpNet;
+
 use super::{
     address::{base_url, host},
     text,
@@ -50,6 +52,8 @@ pub enum Kind {
     Flag,
     /// Names of components, with commas between them; `*` stands for all.
     Names,
+    /// IP addresses and networks, with commas between them; `unix` stands for whoever has no address.
+    Networks,
 }
 
 /// A setting's value.
@@ -87,6 +91,7 @@ impl Kind {
             }
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Names => "names without blanks and with commas between them, or `*`".to_owned(),
+            Self::Networks => "IP addresses and networks with commas between them, or `unix`".to_owned(),
         }
     }
 
@@ -96,6 +101,7 @@ impl Kind {
             Self::Duration { .. } => ", as 500ms, 2s or 1m30s",
             Self::Bytes { .. } => ", as 1048576, 64KiB or 16MiB",
             Self::Names => ", as engram,rhetor",
+            Self::Networks => ", as 10.0.0.0/8,192.0.2.1",
             _ => "",
         }
     }
@@ -119,6 +125,7 @@ impl Kind {
             Self::Instance => Instance::new(text).ok().map(|name| Value::Text(name.to_string())),
             Self::Flag => text.parse().ok().map(Value::Flag),
             Self::Names => names(text).map(|names| Value::Text(names.join(","))),
+            Self::Networks => networks(text).map(Value::Text),
         };
         let value = value.ok_or_else(|| self.refusal(&quoted(text)))?;
         self.check(&value)?;
@@ -141,12 +148,13 @@ impl Kind {
             }
             (Self::Port, Value::Number(is)) => (false, *is > u64::from(u16::MAX), "0".to_owned(), "65535".to_owned()),
             (Self::Flag, Value::Flag(_)) => return Ok(()),
-            (Self::Url | Self::Ip | Self::Host | Self::Instance | Self::Names, Value::Text(text)) => {
+            (Self::Url | Self::Ip | Self::Host | Self::Instance | Self::Names | Self::Networks, Value::Text(text)) => {
                 let fits = match self {
                     Self::Url => base_url(text).is_some(),
                     Self::Ip => text.parse::<IpAddr>().is_ok(),
                     Self::Host => host(text).is_some(),
                     Self::Names => names(text).is_some(),
+                    Self::Networks => networks(text).is_some(),
                     _ => Instance::new(text).is_ok(),
                 };
                 return if fits { Ok(()) } else { Err(self.refusal(&quoted(text))) };
@@ -186,6 +194,20 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
 fn names(text: &str) -> Option<Vec<&str>> {
     let fits = |name: &str| !name.contains(|c: char| c.is_whitespace() || c.is_control());
     split(text).all(fits).then(|| split(text).collect())
+}
+
+/// The network that a text stands for; an address is the network of itself alone.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// The word for those who have no address.
+pub(crate) const UNIX: &str = "unix";
+
+/// A list of networks as it would be written.
+fn networks(text: &str) -> Option<String> {
+    let fits = |part: &str| part == UNIX || network(part).is_some();
+    split(text).all(fits).then(|| split(text).collect::<Vec<_>>().join(","))
 }
 
 /// The start of a value between quotes; nothing of one that may hold a password.

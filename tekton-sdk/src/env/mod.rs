@@ -27,8 +27,8 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 pub use address::base_url;
 pub use de::{bytes, duration, instance, names, optional_duration};
-pub(crate) use kind::quoted;
 pub use kind::{Kind, Value};
+pub(crate) use kind::{UNIX, network, quoted};
 pub use markdown::markdown;
 pub use parse::{Found, Parsed};
 pub use ports::default_port;

@@ -90,6 +90,7 @@ impl Control {
         path: &str,
         #[cfg_attr(not(feature = "macros"), expect(unused_variables, reason = "only `/landmarks` has filters"))]
         query: Option<&str>,
+        limits: &dyn Fn() -> Value,
     ) -> Option<Response> {
         Some(match path {
             "/health" => self.health(),
@@ -99,7 +100,7 @@ impl Control {
             "/api/capabilities" => json_answer(StatusCode::OK, self.capabilities.clone()),
             "/mcp/tools.json" => json_answer(StatusCode::OK, self.tools.clone()),
             "/openapi.json" => json_answer(StatusCode::OK, self.openapi.clone()),
-            "/introspect" => self.introspect(),
+            "/introspect" => self.introspect(limits),
             #[cfg(feature = "metrics")]
             "/metrics" => self.metrics(),
             #[cfg(feature = "macros")]
@@ -134,7 +135,7 @@ impl Control {
         json_answer(StatusCode::OK, text(&body))
     }
 
-    fn introspect(&self) -> Response {
+    fn introspect(&self, limits: &dyn Fn() -> Value) -> Response {
         let Some(inside) = &self.inside else { return inside::off() };
         let host = json!({
             "component": self.descriptor.name,
@@ -143,6 +144,7 @@ impl Control {
             "ready": self.is_ready(),
             "registered": self.registered.load(Ordering::Acquire),
             "port": self.port.load(Ordering::Relaxed),
+            "limits": limits(),
             "timestamp": self.timestamp(),
         });
         inside.answer(&self.tekton, host)

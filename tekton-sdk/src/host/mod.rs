@@ -13,12 +13,15 @@
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
+mod client;
 mod component;
 mod control;
+mod identify;
 mod inside;
 mod limit;
 #[cfg(feature = "macros")]
 mod marks;
+pub(crate) mod measured;
 mod numbers;
 mod openapi;
 mod operations;
@@ -32,6 +35,7 @@ mod tools;
 
 pub use arguments::Arguments;
 pub use component::Component;
+pub use identify::{Identify, RequestHead};
 pub use openapi::openapi;
 pub use operations::Operations;
 pub use serve::{Serve, Served};

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, sync::Arc};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::Arguments;
+use super::{Arguments, limit::Fastest};
 use crate::{
     context::Context,
     contract::{Operation, Tool, problems},
@@ -42,6 +42,7 @@ pub(super) struct Entry {
     pub(super) run: Run,
     /// Where it is counted, once it is served.
     pub(super) metrics: Option<ServedMetrics>,
+    pub(super) fastest: Fastest,
 }
 
 pub(super) enum Run {
@@ -70,7 +71,7 @@ impl Operations {
             let work = run(Arc::clone(&component), context, arguments);
             Box::pin(async move { to_json(&work.await?) })
         };
-        self.0.push(Entry { operation, run: Run::Async(Box::new(run)), metrics: None });
+        self.0.push(Entry { operation, run: Run::Async(Box::new(run)), metrics: None, fastest: Fastest::default() });
         self
     }
 
@@ -87,7 +88,7 @@ impl Operations {
     {
         let component = Arc::clone(component);
         let run = move |context: Context, arguments| to_json(&run(&component, context, arguments)?);
-        self.0.push(Entry { operation, run: Run::Blocking(Arc::new(run)), metrics: None });
+        self.0.push(Entry { operation, run: Run::Blocking(Arc::new(run)), metrics: None, fastest: Fastest::default() });
         self
     }
 

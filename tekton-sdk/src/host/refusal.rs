@@ -1,9 +1,12 @@
 //! A request that is not answered with success, and how that is told.
 
+use std::time::Duration;
+
 use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     error::{Error, ErrorKind},
+    telemetry::HostLimit,
     transport::Response,
     wire::problem::{self, Problem},
 };
@@ -18,6 +21,18 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &str, detail: String) -> Box<Self> {
         Box::new(Self { problem: Problem::new(status, detail).with_code(code), allow: None })
+    }
+
+    /// A limit of the host refuses, by its name: 503 where the host has too much to do, 429 where this client or all of them
+    /// together ask for too much. Waits are told in whole seconds, rounded up.
+    pub(super) fn limit(limit: HostLimit, detail: String, retry_after: Duration) -> Box<Self> {
+        let status = match limit {
+            HostLimit::Shed | HostLimit::Connections => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::TOO_MANY_REQUESTS,
+        };
+        let mut refusal = Self::new(status, limit.name(), detail);
+        refusal.problem = refusal.problem.with_retry_after(retry_after);
+        refusal
     }
 
     pub(super) fn unknown_operation(detail: String, known: Vec<&str>) -> Box<Self> {

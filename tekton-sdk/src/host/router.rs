@@ -11,24 +11,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Method, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, Span, field};
 
 use super::{
-    Arguments, Operations,
+    Arguments, Identify, Operations, RequestHead,
+    client::{Clients, Seat},
     control::{Control, json_answer},
-    limit::Limit,
+    limit::{COME_AGAIN, Place, Places},
     operations::{Entry, Run},
     refusal::Refusal,
     spend::{self, Purse},
 };
 use crate::{
     config::HostConfig,
-    context::{Budget, Context},
-    contract::{Operation, OperationKind},
+    context::{Budget, Context, Identity},
+    contract::{Operation, OperationKind, Priority},
     error::{Error, ErrorKind, Result},
     random::Random,
-    telemetry::{Event, Observers, ServedMetrics, method_name, names, record_trace},
+    telemetry::{Event, HostLimit, Observers, ServedMetrics, method_name, names, record_trace},
     time::{Deadline, SharedClock},
     transport::{Handler, Inbound, Response},
     wire::{baggage::Baggage, headers, trace::TraceContext},
@@ -42,15 +42,21 @@ const NOBODY_WAITED: u16 = 499;
 /// 1. control routes, which no limit refuses;
 /// 2. version, operation and method;
 /// 3. the deadline and the budget: the caller's remaining time and what it may spend, cut to the host's and the operation's limits;
-/// 4. a place under the concurrency limit;
-/// 5. the body, under its cap, read to its end before the operation begins: only then is a closed connection noticed;
-/// 6. the operation inside its [`Context`], ended by the deadline, its panic contained.
+/// 4. who calls, if somebody can tell;
+/// 5. the limits of this client: its rate, and what it asks for at once;
+/// 6. a place under the limit of the host, in the order of priority;
+/// 7. the body, under its cap, read to its end before the operation begins: only then is a closed connection noticed;
+/// 8. the operation inside its [`Context`], ended by the deadline, its panic contained.
 #[derive(Debug)]
 pub(super) struct Router {
     pub(super) control: Control,
     pub(super) operations: Operations,
     pub(super) versions: Vec<u32>,
-    pub(super) limit: Limit,
+    pub(super) places: Arc<Places>,
+    /// `None`: clients have no limits.
+    pub(super) clients: Option<Clients>,
+    /// `None`: nobody is identified.
+    pub(super) identify: Option<Arc<dyn Identify>>,
     pub(super) purse: Purse,
     pub(super) config: HostConfig,
     pub(super) clock: SharedClock,
@@ -77,7 +83,8 @@ impl Handler for Router {
 
 impl Router {
     async fn answer_any(&self, request: Inbound) -> Response {
-        match self.control.answer(&request.path, request.query.as_deref()) {
+        let limits = || self.limits();
+        match self.control.answer(&request.path, request.query.as_deref(), &limits) {
             Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => answer,
             Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
@@ -136,7 +143,7 @@ impl Router {
         }
         let answer = match self.purse.open(&request) {
             Ok(budget) => {
-                let work = self.answer(entry, request, trace, began, budget.clone());
+                let work = self.answer(entry, request, trace, budget.clone(), &mut watch);
                 let answer = if disabled { work.await } else { work.instrument(span.clone()).await };
                 let mut answer = answer.unwrap_or_else(|refusal| refusal.answer());
                 if budget.is_some() {
@@ -162,21 +169,28 @@ impl Router {
         entry: &Entry,
         request: Inbound,
         trace: TraceContext,
-        began: Instant,
         budget: Option<Budget>,
+        watch: &mut Watch<'_>,
     ) -> Result<Response, Box<Refusal>> {
+        if request.spare {
+            let detail =
+                "connections: as many connections are open as may be, and this one is for control routes alone";
+            let refusal = Refusal::limit(HostLimit::Connections, detail.to_owned(), COME_AGAIN);
+            return Err(self.refused(entry, (HostLimit::Connections, refusal)));
+        }
         let operation = &entry.operation;
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;
-        let deadline = Deadline::after(began, limit);
+        let deadline = Deadline::after(watch.began, limit);
         let work = async {
-            let place = self.limit.place().await.inspect_err(|_| self.refused(entry))?;
-            let mut context = context_of(&request, deadline, trace);
+            let identity = self.identity(entry, &request).await?;
+            let admission = self.admit(entry, &request, identity.as_ref(), deadline, watch).await?;
+            let mut context = context_of(&request, deadline, trace, identity);
             if let Some(budget) = &budget {
                 context = context.with_budget(budget.clone());
             }
             let arguments = self.arguments(operation, request).await?;
             let _charge = self.purse.begin(budget.as_ref())?;
-            let body = run(entry, context, arguments, place).await.inspect_err(|error| log(operation, error))?;
+            let body = run(entry, context, arguments, admission).await.inspect_err(|error| log(operation, error))?;
             Ok(json_answer(StatusCode::OK, body))
         };
         self.clock.timeout(limit, work).await.unwrap_or_else(|| {
@@ -185,11 +199,63 @@ impl Router {
         })
     }
 
-    fn refused(&self, entry: &Entry) {
-        if let Some(metrics) = &entry.metrics {
-            metrics.refused();
+    async fn identity(&self, entry: &Entry, request: &Inbound) -> Result<Option<Identity>, Box<Refusal>> {
+        let Some(identify) = &self.identify else { return Ok(None) };
+        let Inbound { method, path, query, headers, peer, .. } = request;
+        let head = RequestHead { method, path, query: query.as_deref(), headers, peer: *peer };
+        match identify.identify(&head).await {
+            Ok(identity) => Ok(identity),
+            Err(error) => {
+                if let Some(clients) = &self.clients {
+                    clients.unproven(request, self.clock.now()).map_err(|refused| self.refused(entry, refused))?;
+                }
+                Err(error.into())
+            }
         }
-        self.observers.tell(&Event::ServeRefused { component: &self.component, operation: entry.operation.name });
+    }
+
+    /// Every limit of the host, one after the other.
+    async fn admit(
+        &self,
+        entry: &Entry,
+        request: &Inbound,
+        identity: Option<&Identity>,
+        deadline: Deadline,
+        watch: &mut Watch<'_>,
+    ) -> Result<Admission, Box<Refusal>> {
+        let seat = match &self.clients {
+            Some(clients) => {
+                clients.admit(identity, request, watch.began).map_err(|refused| self.refused(entry, refused))?
+            }
+            None => None,
+        };
+        if let Some(place) = self.places.free() {
+            return Ok(Admission { _place: place, _seat: seat });
+        }
+        let now = self.clock.now();
+        // Beginning is of no use where less is left than the operation took at best.
+        let latest =
+            entry.fastest.get(now).and_then(|fastest| now.checked_add(deadline.remaining(now).checked_sub(fastest)?));
+        let waiting = self.places.wait(priority_of(&entry.operation, request), latest);
+        let place = waiting.await.map_err(|refused| self.refused(entry, refused))?;
+        watch.turn = self.clock.now();
+        Ok(Admission { _place: place, _seat: seat })
+    }
+
+    fn refused(&self, entry: &Entry, (limit, refusal): (HostLimit, Box<Refusal>)) -> Box<Refusal> {
+        if let Some(metrics) = &entry.metrics {
+            metrics.refused(limit);
+        }
+        let (component, operation, reason) = (&*self.component, entry.operation.name, limit.name());
+        self.observers.tell(&Event::ServeRefused { component, operation, reason });
+        refusal
+    }
+
+    /// How much of the limits is taken, for `/introspect`.
+    fn limits(&self) -> serde_json::Value {
+        let (running, waiting) = self.places.taken();
+        let clients = self.clients.as_ref().map_or(0, Clients::known);
+        serde_json::json!({ "running": running, "waiting": waiting, "clients": clients })
     }
 
     /// The least of the caller's, the operation's and the host's time.
@@ -221,7 +287,15 @@ struct Watch<'a> {
     router: &'a Router,
     entry: &'a Entry,
     began: Instant,
+    /// When it got its place.
+    turn: Instant,
     status: u16,
+}
+
+/// What a request holds of the limits while it is served.
+struct Admission {
+    _place: Place,
+    _seat: Option<Seat>,
 }
 
 impl<'a> Watch<'a> {
@@ -229,14 +303,18 @@ impl<'a> Watch<'a> {
         if let Some(metrics) = &entry.metrics {
             metrics.began();
         }
-        Self { router, entry, began, status: NOBODY_WAITED }
+        Self { router, entry, began, turn: began, status: NOBODY_WAITED }
     }
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let Self { router, entry, began, status } = *self;
-        let took = router.clock.now().saturating_duration_since(began);
+        let Self { router, entry, began, turn, status } = *self;
+        let now = router.clock.now();
+        let took = now.saturating_duration_since(began);
+        if status == StatusCode::OK.as_u16() {
+            entry.fastest.observe(now, now.saturating_duration_since(turn));
+        }
         if let Some(metrics) = &entry.metrics {
             metrics.ended(took, status);
         }
@@ -267,7 +345,7 @@ fn span_of(operation: &Operation, request: &Inbound) -> Span {
     )
 }
 
-async fn run(entry: &Entry, context: Context, arguments: Arguments, place: OwnedSemaphorePermit) -> Result<Bytes> {
+async fn run(entry: &Entry, context: Context, arguments: Arguments, admission: Admission) -> Result<Bytes> {
     let operation = &entry.operation;
     match &entry.run {
         Run::Async(run) => {
@@ -275,14 +353,14 @@ async fn run(entry: &Entry, context: Context, arguments: Arguments, place: Owned
             let work = async { run(context.clone(), arguments).await };
             let work = AssertUnwindSafe(context.clone().scope(work)).catch_unwind();
             let done = work.await.unwrap_or_else(|panic| Err(panicked(operation, &*panic)));
-            drop(place);
+            drop(admission);
             done
         }
         Run::Blocking(run) => {
             let run = Arc::clone(run);
             let work = move || {
                 // The place is given back when the work has ended, not when its caller has gone.
-                let _place = place;
+                let _admission = admission;
                 context.clone().sync_scope(|| run(context, arguments))
             };
             match tokio::task::spawn_blocking(work).await {
@@ -296,9 +374,16 @@ async fn run(entry: &Entry, context: Context, arguments: Arguments, place: Owned
     }
 }
 
-fn context_of(request: &Inbound, deadline: Deadline, trace: TraceContext) -> Context {
+/// The operation's own, or what the caller says if that is lower: nobody raises what asks.
+fn priority_of(operation: &Operation, request: &Inbound) -> Priority {
+    let said = headers::label(&request.headers, &headers::PRIORITY).and_then(Priority::parse);
+    said.map_or(operation.priority, |said| said.min(operation.priority))
+}
+
+fn context_of(request: &Inbound, deadline: Deadline, trace: TraceContext, identity: Option<Identity>) -> Context {
     let mut context = Context::new()
         .with_deadline(Some(deadline))
+        .with_identity(identity)
         .with_trace(Some(trace))
         .with_baggage(Baggage::from_headers(&request.headers))
         .with_attempt(headers::attempt(&request.headers));

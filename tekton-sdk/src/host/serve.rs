@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    Operations,
+    Identify, Operations,
+    client::Clients,
     control::Control,
     inside::Inside,
-    limit::Limit,
+    limit::Places,
     router::Router,
     server::{Server, ServerLimits},
     signal::until_signal,
@@ -45,6 +46,7 @@ pub struct Serve {
     advertise: Option<String>,
     memory: Option<MemoryTransport>,
     spend_at_most: Allowance,
+    identify: Option<Arc<dyn Identify>>,
 }
 
 impl Serve {
@@ -62,6 +64,7 @@ impl Serve {
             advertise: None,
             memory: None,
             spend_at_most: Allowance::default(),
+            identify: None,
         }
     }
 
@@ -114,6 +117,12 @@ impl Serve {
         self
     }
 
+    /// Lets this say who calls. Default: nobody is identified, whatever a caller says of itself.
+    pub fn identify(mut self, identify: impl Identify) -> Self {
+        self.identify = Some(Arc::new(identify));
+        self
+    }
+
     /// Serves within the process, as `memory://<id>`, without a socket.
     pub fn in_memory(mut self, transport: &MemoryTransport) -> Self {
         self.memory = Some(transport.clone());
@@ -139,8 +148,10 @@ impl Serve {
             observers: self.tekton.observers().clone(),
             control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
             versions: self.descriptor.api_versions.clone(),
-            limit: Limit::new(self.config.max_concurrency, self.config.queue_timeout, clock.clone()),
             purse: Purse { most: self.spend_at_most, price: self.descriptor.cost },
+            places: Arc::new(Places::new(&self.config, clock.clone())),
+            clients: Clients::new(&self.config, clock.now()),
+            identify: self.identify.take(),
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),
             clock: clock.clone(),
@@ -349,7 +360,8 @@ impl Served {
         Ok(())
     }
 
-    /// Shuts down in order: not ready, unregister, finish what runs within the drain time-out, close. Tells whether all that
+    /// Shuts down in order: not ready, unregister, refuse what waits for a place, finish what runs within the drain time-out,
+    /// close. Tells whether all that
     /// ran has finished.
     pub async fn shutdown(mut self) -> bool {
         self.router.control.set_ready(false);
@@ -361,6 +373,7 @@ impl Served {
         }
         self.router.control.set_registered(false);
         self.tell_phase("drain");
+        self.router.places.close();
         let finished = match &self.road {
             Road::Socket(server) => server.shutdown(self.drain_timeout).await,
             // Calls in memory run in their callers' tasks, and end with them.

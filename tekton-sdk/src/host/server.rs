@@ -1,6 +1,7 @@
 //! A socket that answers HTTP/1.1 with a [`Handler`].
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
     pin::pin,
@@ -33,9 +34,19 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// The largest head, at least 8 KiB. Default: 64 KiB.
     pub max_header_bytes: usize,
-    /// How many connections are open at once; more wait in the listen queue. Default: 10,000.
+    /// How many connections are open at once. Default: 10,000.
+    ///
+    /// Beyond them 64 spare ones are let in, each for one request and two seconds, so that a host that is full of connections
+    /// can still be asked how it is; when one more comes, the oldest spare one is closed. Their requests say that they are
+    /// [`spare`](Inbound::spare).
     pub max_connections: usize,
 }
+
+/// How many connections there may be beyond the limit.
+const SPARE: usize = 64;
+
+/// How long such a connection lasts, its request and its answer included.
+const SPARE_TIME: Duration = Duration::from_secs(2);
 
 impl Default for ServerLimits {
     fn default() -> Self {
@@ -147,16 +158,27 @@ impl Accept {
     async fn run(self) {
         let drain = self.drain.clone();
         let accepting = async {
+            let mut spare = VecDeque::new();
             loop {
-                let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
                 match self.listener.accept().await {
-                    Ok((stream, _)) => {
-                        let connection = self.connection(stream);
-                        self.connections.spawn(async move {
-                            connection.await;
-                            drop(place);
-                        });
-                    }
+                    Ok((stream, peer)) => match Arc::clone(&self.places).try_acquire_owned() {
+                        Ok(place) => {
+                            let connection = self.connection(stream, peer, false);
+                            self.connections.spawn(async move {
+                                connection.await;
+                                drop(place);
+                            });
+                        }
+                        Err(_) => {
+                            let closed = self.next_spare(&mut spare);
+                            let limited = self.clock.clone();
+                            let connection = self.connection(stream, peer, true);
+                            self.connections.spawn(async move {
+                                let connection = limited.timeout(SPARE_TIME, connection);
+                                let _ = closed.run_until_cancelled(connection).await;
+                            });
+                        }
+                    },
                     Err(error) if is_of_the_connection(&error) => {}
                     Err(error) => {
                         // Out of file descriptors, most likely: some may be free again soon.
@@ -169,17 +191,31 @@ impl Accept {
         let _ = drain.run_until_cancelled(accepting).await;
     }
 
-    fn connection(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + use<> {
+    /// Makes room among the spare connections. They are remembered in the order of coming, those that have ended too: so many
+    /// that came last are all that can be open.
+    fn next_spare(&self, spare: &mut VecDeque<CancellationToken>) -> CancellationToken {
+        if spare.len() >= SPARE
+            && let Some(oldest) = spare.pop_front()
+        {
+            oldest.cancel();
+        }
+        let closed = CancellationToken::new();
+        spare.push_back(closed.clone());
+        closed
+    }
+
+    fn connection(&self, stream: TcpStream, peer: SocketAddr, spare: bool) -> impl Future<Output = ()> + Send + use<> {
         let (handler, drain, kill) = (Arc::clone(&self.handler), self.drain.clone(), self.kill.clone());
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
+            .keep_alive(!spare)
             .header_read_timeout(self.limits.header_timeout)
             .max_buf_size(self.limits.max_header_bytes.max(8192));
         async move {
             // Small answers must not wait for the peer's acknowledgement; without it they are only slower.
             let _ = stream.set_nodelay(true);
-            let service = service_fn(move |request| answer(Arc::clone(&handler), request));
+            let service = service_fn(move |request| answer(Arc::clone(&handler), request, peer, spare));
             let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
             let work = async {
                 let ended = match future::select(connection.as_mut(), pin!(drain.cancelled())).await {
@@ -206,6 +242,8 @@ fn is_of_the_connection(error: &std::io::Error) -> bool {
 async fn answer(
     handler: Arc<dyn Handler>,
     request: http::Request<Incoming>,
+    peer: SocketAddr,
+    spare: bool,
 ) -> std::result::Result<http::Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let body = if hyper::body::Body::is_end_stream(&body) {
@@ -219,6 +257,8 @@ async fn answer(
         query: head.uri.query().map(str::to_owned),
         headers: head.headers,
         body,
+        peer: Some(peer),
+        spare,
         ..Inbound::new(head.method, head.uri.path())
     };
     let ResponseParts { status, headers, body, .. } = handler.handle(inbound).await.into_parts();

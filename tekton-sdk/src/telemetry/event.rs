@@ -147,13 +147,15 @@ pub enum Event<'a> {
         /// How long it took, with its wait for a place.
         took: Duration,
     },
-    /// A request for an operation found no place under the host's limit.
+    /// A limit of the host refused a request for an operation.
     #[non_exhaustive]
     ServeRefused {
         /// The component that serves.
         component: &'a str,
         /// The operation.
         operation: &'a str,
+        /// Which limit: `concurrency`, `shed`, `rate`, `client_concurrency` or `connections`.
+        reason: &'static str,
     },
     /// A served component comes to the next step of its shutdown.
     #[non_exhaustive]
@@ -281,9 +283,10 @@ impl Event<'_> {
                 show("status", &status);
                 show("took", &seconds(took));
             }
-            Self::ServeRefused { component, operation } => {
+            Self::ServeRefused { component, operation, reason } => {
                 show("component", &component);
                 show("operation", &operation);
+                show("reason", &reason);
             }
             Self::ShuttingDown { component, phase } => {
                 show("component", &component);

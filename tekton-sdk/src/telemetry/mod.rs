@@ -9,6 +9,6 @@ mod span;
 
 pub use event::Event;
 pub use introspect::{Gauge, Introspect};
-pub use metrics::{CallMetrics, Metrics, ServedMetrics};
+pub use metrics::{CallMetrics, HostLimit, Metrics, ServedMetrics};
 pub use observer::{Observer, Observers};
 pub(crate) use span::{method_name, record_trace};

@@ -80,7 +80,7 @@ pub const SERVED_TOTAL: &str = "integration_served_total";
 pub const SERVED_DURATION_SECONDS: &str = "integration_served_duration_seconds";
 /// Gauge: requests that are being served, by [`COMPONENT`].
 pub const SERVED_IN_FLIGHT: &str = "integration_served_in_flight";
-/// Counter: requests that found no place under the host's limit, by [`COMPONENT`] and [`OPERATION`].
+/// Counter: requests that a limit of the host refused, by [`COMPONENT`], [`OPERATION`] and [`REASON`].
 pub const SERVED_REFUSED_TOTAL: &str = "integration_served_refused_total";
 
 /// Label: the calling component.
@@ -182,8 +182,8 @@ pub const METRICS: &[Metric] = {
             "Seconds a served operation took, with its wait for a place."),
         metric(Gauge, SERVED_IN_FLIGHT, &[COMPONENT],
             "Requests for operations that are being served."),
-        metric(Counter, SERVED_REFUSED_TOTAL, &[COMPONENT, OPERATION],
-            "Requests that found no place under the limit of the host in time."),
+        metric(Counter, SERVED_REFUSED_TOTAL, &[COMPONENT, OPERATION, REASON],
+            "Requests that a limit of the host refused, by the limit."),
     ]
 };
 

@@ -88,11 +88,10 @@ impl Transport for MemoryTransport {
         };
         let request = request.into_parts();
         let inbound = Inbound {
-            method: request.method,
-            path: format!("{}{}", endpoint.base_path(), request.path),
             query: request.query,
             headers: request.headers,
             body: request.body,
+            ..Inbound::new(request.method, format!("{}{}", endpoint.base_path(), request.path))
         };
         let mut response = handler.handle(inbound).await;
         if response.body.is_stream() {

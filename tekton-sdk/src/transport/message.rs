@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    net::SocketAddr,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
     time::Instant,
@@ -206,12 +207,18 @@ pub struct Inbound {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
+    /// The other end of the connection; `None` within a process and on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Whether it came on a connection beyond the limit of the socket. A host answers control routes alone on such a one, and
+    /// closes it.
+    pub spare: bool,
 }
 
 impl Inbound {
-    /// A request without headers and body.
+    /// A request without headers and body, from within the process.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: None, headers: HeaderMap::new(), body: Body::empty() }
+        let path = path.into();
+        Self { method, path, query: None, headers: HeaderMap::new(), body: Body::empty(), peer: None, spare: false }
     }
 }
 

@@ -19,6 +19,9 @@ pub const BUDGET: HeaderName = HeaderName::from_static("x-tekton-budget");
 /// What the call has spent, in the answer; see [`spend`](super::spend).
 pub const SPENT: HeaderName = HeaderName::from_static("x-tekton-spent");
 
+/// How much the call matters: `low`, `normal` or `high`. It lowers what the operation itself says, and never raises it.
+pub const PRIORITY: HeaderName = HeaderName::from_static("x-tekton-priority");
+
 /// The longest caller or key that is read: 256 bytes.
 pub const MAX_LABEL_BYTES: usize = 256;
 

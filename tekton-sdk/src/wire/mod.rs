@@ -9,6 +9,7 @@
 //! | [`retry_after`] | `Retry-After` in seconds and in all three forms of a date |
 //! | [`trace`] | W3C Trace Context: `traceparent` and `tracestate` |
 //! | [`baggage`] | W3C Baggage: `baggage` |
+//! | [`forwarded`] | whom a proxy speaks for: `X-Forwarded-For` and `Forwarded` |
 //! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
@@ -19,6 +20,7 @@ mod arbitrary;
 mod lenient;
 
 pub mod baggage;
+pub mod forwarded;
 pub mod headers;
 pub mod health;
 pub mod hermes;

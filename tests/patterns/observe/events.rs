@@ -101,9 +101,11 @@ async fn a_request_without_a_place_is_told_and_counted() {
     });
     gauge.started.notified().await;
     lab.request::<Value>("echo").json(&json!({"value": 1})).timeout(Duration::from_secs(1)).await.unwrap_err();
-    fields(&log.named("serve_refused")[0], &[("component", Some("lab")), ("operation", Some("echo"))]);
+    let refusal = &log.named("serve_refused")[0];
+    let reason = ("reason", Some("concurrency"));
+    fields(refusal, &[("component", Some("lab")), ("operation", Some("echo")), reason]);
     let text = prometheus::TextEncoder::new().encode_to_string(&tekton.registry().gather()).unwrap();
-    let refused = r#"integration_served_refused_total{component="lab",operation="echo"} "#;
+    let refused = r#"integration_served_refused_total{component="lab",operation="echo",reason="concurrency"} "#;
     assert!(text.contains(refused), "{text}");
     assert!(text.contains(r#"integration_served_in_flight{component="lab"} 1"#), "{text}");
     hanging.abort();

@@ -40,7 +40,7 @@ impl<T: Data + Sync, const N: usize> Shelf<T, N> {
     }
 
     /// A blocking one.
-    #[op(write, idempotent, timeout = "250ms")]
+    #[op(write, idempotent, timeout = "250ms", priority = "high")]
     pub fn blocking(&self, ctx: &Context) -> Own<u32> {
         Ok(ctx.attempt())
     }

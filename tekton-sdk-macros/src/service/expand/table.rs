@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::GenericParam;
 
 use super::{
-    super::model::{Given, Need, Operation, Parameter, Service, Subject},
+    super::model::{Given, Need, Operation, Parameter, Priority, Service, Subject},
     answering, checked, tag, title,
 };
 use crate::support;
@@ -95,12 +95,20 @@ fn operation(service: &Service, operation: &Operation) -> TokenStream {
     });
     let idempotent = operation.idempotent.then(|| quote!(.idempotent()));
     let timeout = operation.nanoseconds.map(|length| quote!(.timeout(::std::time::Duration::from_nanos(#length))));
+    let priority = operation.priority.map(|priority| {
+        let variant = match priority {
+            Priority::Low => quote!(Low),
+            Priority::Normal => quote!(Normal),
+            Priority::High => quote!(High),
+        };
+        quote!(.priority(#sdk::contract::Priority::#variant))
+    });
     let title = operation.title.as_ref().map(|title| quote!(.title(#title)));
     let destructive = operation.destructive.map(|destructive| quote!(.destructive(#destructive)));
     let open_world = operation.open_world.map(|open_world| quote!(.open_world(#open_world)));
     let described = quote! {
         #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*])
-            #idempotent #timeout #title #destructive #open_world
+            #idempotent #timeout #priority #title #destructive #open_world
     };
     let described = answering(service, operation, quote!(private::returns), quote!(), described);
     quote!(#(#cfgs)* #described)

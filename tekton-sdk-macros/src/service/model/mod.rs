@@ -10,7 +10,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt};
 
 pub(crate) use self::{
-    operation::Operation,
+    operation::{Operation, Priority},
     parameter::{Given, Need, Parameter},
 };
 use super::parse::{Annotated, Parsed};

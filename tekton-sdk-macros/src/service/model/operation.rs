@@ -17,6 +17,14 @@ use crate::{
     },
 };
 
+/// How much an operation matters, by the name of the SDK's variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Priority {
+    Low,
+    Normal,
+    High,
+}
+
 /// One operation.
 pub(crate) struct Operation {
     pub(crate) ident: Ident,
@@ -28,6 +36,7 @@ pub(crate) struct Operation {
     pub(crate) read: bool,
     pub(crate) idempotent: bool,
     pub(crate) nanoseconds: Option<u64>,
+    pub(crate) priority: Option<Priority>,
     pub(crate) title: Option<String>,
     pub(crate) destructive: Option<bool>,
     pub(crate) open_world: Option<bool>,
@@ -44,6 +53,7 @@ struct Said {
     idempotent: bool,
     name: Option<(String, Span)>,
     nanoseconds: Option<u64>,
+    priority: Option<Priority>,
     title: Option<String>,
     destructive: Option<bool>,
     open_world: Option<bool>,
@@ -94,6 +104,7 @@ impl Operation {
             read: said.write.is_none(),
             idempotent: said.idempotent,
             nanoseconds: said.nanoseconds,
+            priority: said.priority,
             title: said.title,
             destructive: said.destructive,
             open_world: said.open_world,
@@ -113,7 +124,8 @@ impl Said {
             problems.at(more, "there is an `#[op]` on this method already; write everything into one");
         }
         let arguments = problems.take(arguments::of_attribute(method.op)).unwrap_or_default();
-        let known = &["read", "write", "idempotent", "name", "timeout", "title", "destructive", "open_world"];
+        let known =
+            &["read", "write", "idempotent", "name", "timeout", "priority", "title", "destructive", "open_world"];
         for argument in arguments::check(arguments, "op", known, problems) {
             let result = said.set(&argument);
             problems.take(result);
@@ -148,6 +160,18 @@ impl Said {
                 let (text, span) = argument.text("\"2s\"")?;
                 let message = format!("{text:?} is no duration; write one like \"2s\", \"250ms\" or \"5min\"");
                 self.nanoseconds = Some(values::nanoseconds(&text).ok_or_else(|| Error::new(span, message))?);
+            }
+            "priority" => {
+                let (text, span) = argument.text("\"low\"")?;
+                self.priority = Some(match text.as_str() {
+                    "low" => Priority::Low,
+                    "normal" => Priority::Normal,
+                    "high" => Priority::High,
+                    _ => {
+                        let message = format!("{text:?} is no priority; write \"low\", \"normal\" or \"high\"");
+                        return Err(Error::new(span, message));
+                    }
+                });
             }
             "title" => self.title = Some(argument.text("\"Set the limit\"")?.0),
             "destructive" => {

@@ -28,7 +28,7 @@ fn what_is_well_formed_is_understood() {
         "name = Admin",
         "impl<T: Data> a::Shelf<T> {
             /// Sets how much fits.
-            #[op(write, idempotent, name = \"set-limit\", timeout = \"1.5s\")]
+            #[op(write, idempotent, name = \"set-limit\", timeout = \"1.5s\", priority = \"low\")]
             pub fn set_limit(&self, ctx: &Context, #[arg(default = 3)] r#mut: usize, at: Option<Self>) -> Outcome<Self::X> {}
             fn other(self, (a, b): (u8, u8)) {}
         }",
@@ -44,7 +44,7 @@ fn what_is_well_formed_is_understood() {
     assert_eq!((title.as_str(), tag.as_ref().unwrap().to_string().as_str()), ("Shelf", "AdminService"));
     let [operation] = &service.operations[..] else { panic!("there is one operation") };
     assert_eq!((operation.name.as_str(), operation.description.as_str()), ("set-limit", "Sets how much fits."));
-    assert_eq!(operation.nanoseconds, Some(1_500_000_000));
+    assert_eq!((operation.nanoseconds, operation.priority), (Some(1_500_000_000), Some(Priority::Low)));
     assert!(!operation.read && operation.idempotent && !operation.is_async);
     assert_eq!(operation.output.to_string(), "Outcome < < a :: Shelf < T > > :: X >");
     let [Parameter::Context, Parameter::Given(limit), Parameter::Given(at)] = &operation.parameters[..] else {
@@ -71,8 +71,8 @@ fn every_mistake_in_the_attribute_is_told_at_its_token() {
         ),
         (
             "#[op(read, retries = 3)] fn f(&self) -> R {}",
-            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `name`, `timeout`, `title`, \
-             `destructive`, `open_world`",
+            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `name`, `timeout`, \
+             `priority`, `title`, `destructive`, `open_world`",
         ),
         ("#[op(read, read)] fn f(&self) -> R {}", "read | `read` is given twice; keep one"),
         ("#[op(read = true)] fn f(&self) -> R {}", "true | write `read` alone"),
@@ -80,6 +80,11 @@ fn every_mistake_in_the_attribute_is_told_at_its_token() {
             "#[op(read, timeout = \"2 days\")] fn f(&self) -> R {}",
             "\"2 days\" | \"2 days\" is no duration; write one like \"2s\", \"250ms\" or \"5min\"",
         ),
+        (
+            "#[op(read, priority = \"urgent\")] fn f(&self) -> R {}",
+            "\"urgent\" | \"urgent\" is no priority; write \"low\", \"normal\" or \"high\"",
+        ),
+        ("#[op(read, priority = 2)] fn f(&self) -> R {}", "2 | write `priority = \"low\"`"),
         ("#[op(read, timeout = 2)] fn f(&self) -> R {}", "2 | write `timeout = \"2s\"`"),
         (
             "#[op(write, destructive = 1)] fn f(&self) -> R {}",

@@ -27,6 +27,9 @@ use crate::{env, error::FieldError};
 /// assert_eq!(config.max_connections, 10_000);
 /// assert_eq!(config.max_concurrency, 1024);
 /// assert_eq!(config.queue_timeout, Duration::from_millis(100));
+/// assert_eq!((config.max_waiting, config.shed_target), (1024, None));
+/// assert_eq!((config.client_rate_per_second, config.client_burst, config.client_max_concurrency), (None, None, None));
+/// assert!(config.trusted_proxies.is_empty());
 /// assert_eq!(config.drain_timeout, Duration::from_secs(30));
 /// assert!(!config.introspect);
 /// ```
@@ -60,6 +63,22 @@ pub struct HostConfig {
     /// How long a request may wait for a place; zero refuses at once. Default: 100 ms.
     #[serde(deserialize_with = "env::duration")]
     pub queue_timeout: Duration,
+    /// How many requests may wait for a place at once. Default: 1024.
+    pub max_waiting: usize,
+    /// The longest wait in a line that has not been empty for [`Self::queue_timeout`]: who has waited longer then is refused.
+    /// Zero switches this off. Default: a tenth of [`Self::queue_timeout`].
+    #[serde(deserialize_with = "env::optional_duration")]
+    pub shed_target: Option<Duration>,
+    /// How many requests of one client are served in a second. Default: as many as come.
+    pub client_rate_per_second: Option<u32>,
+    /// How many of them may come at once. Default: [`Self::client_rate_per_second`].
+    pub client_burst: Option<u32>,
+    /// How many requests of one client are served at once, those that wait for a place included. Default: as many as come.
+    pub client_max_concurrency: Option<u32>,
+    /// Which peers are believed when they say for whom they ask, in `X-Forwarded-For` or `Forwarded`: addresses, networks as
+    /// `10.0.0.0/8`, and `unix` for peers without an address. Default: none.
+    #[serde(deserialize_with = "env::names")]
+    pub trusted_proxies: Vec<String>,
     /// How long a shutdown waits for running operations. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub drain_timeout: Duration,
@@ -81,6 +100,12 @@ impl Default for HostConfig {
             max_connections: 10_000,
             max_concurrency: 1024,
             queue_timeout: Duration::from_millis(100),
+            max_waiting: 1024,
+            shed_target: None,
+            client_rate_per_second: None,
+            client_burst: None,
+            client_max_concurrency: None,
+            trusted_proxies: Vec::new(),
             drain_timeout: Duration::from_secs(30),
             introspect: false,
         }
@@ -158,6 +183,48 @@ impl HostConfig {
         self
     }
 
+    /// Sets [`Self::max_waiting`].
+    #[must_use]
+    pub const fn with_max_waiting(mut self, max_waiting: usize) -> Self {
+        self.max_waiting = max_waiting;
+        self
+    }
+
+    /// Sets [`Self::shed_target`].
+    #[must_use]
+    pub const fn with_shed_target(mut self, shed_target: Option<Duration>) -> Self {
+        self.shed_target = shed_target;
+        self
+    }
+
+    /// Sets [`Self::client_rate_per_second`].
+    #[must_use]
+    pub const fn with_client_rate_per_second(mut self, client_rate_per_second: Option<u32>) -> Self {
+        self.client_rate_per_second = client_rate_per_second;
+        self
+    }
+
+    /// Sets [`Self::client_burst`].
+    #[must_use]
+    pub const fn with_client_burst(mut self, client_burst: Option<u32>) -> Self {
+        self.client_burst = client_burst;
+        self
+    }
+
+    /// Sets [`Self::client_max_concurrency`].
+    #[must_use]
+    pub const fn with_client_max_concurrency(mut self, client_max_concurrency: Option<u32>) -> Self {
+        self.client_max_concurrency = client_max_concurrency;
+        self
+    }
+
+    /// Sets [`Self::trusted_proxies`].
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.trusted_proxies = proxies.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Sets [`Self::drain_timeout`].
     #[must_use]
     pub const fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
@@ -185,6 +252,12 @@ impl HostConfig {
             env::check("host.max_connections", self.max_connections),
             env::check("host.max_concurrency", self.max_concurrency),
             env::check("host.queue_timeout", self.queue_timeout),
+            env::check("host.max_waiting", self.max_waiting),
+            self.shed_target.and_then(|shed_target| env::check("host.shed_target", shed_target)),
+            self.client_rate_per_second.and_then(|rate| env::check("host.client_rate_per_second", rate)),
+            self.client_burst.and_then(|burst| env::check("host.client_burst", burst)),
+            self.client_max_concurrency.and_then(|most| env::check("host.client_max_concurrency", most)),
+            env::check("host.trusted_proxies", &*self.trusted_proxies.join(",")),
             env::check("host.drain_timeout", self.drain_timeout),
         ];
         checks.into_iter().flatten().collect()

@@ -22,10 +22,18 @@ const FAILURES: [(&str, &str); 13] = [
     ("409", "`conflict`: the operation says that a value has changed."),
     ("413", "`body_too_large`: the body is over the component's limit."),
     ("422", "`invalid`: arguments are missing, unknown or of the wrong type; `errors` names each."),
-    ("429", "`rejected`: the limit of running operations is reached."),
+    (
+        "429",
+        "`concurrency`: as many operations run as may, and none ended in time. `rate`, `client_concurrency`: this client asks \
+         too often, or for too much at once. `rejected`: a limit behind the operation refuses it.",
+    ),
     ("500", "`internal`: the operation failed or panicked."),
     ("502", "`dependency_failed`: a component behind the operation answered with a failure."),
-    ("503", "`closed`: the component is starting or shutting down."),
+    (
+        "503",
+        "`shed`: the component has too much to do, and gave this request up. `connections`: it has too many connections. \
+         `closed`: it is starting or shutting down.",
+    ),
     ("504", "`timeout`: the deadline or the operation's own limit passed."),
 ];
 

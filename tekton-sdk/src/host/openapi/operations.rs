@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{failures, names::Names, reference, types::Types};
-use crate::contract::{Operation, OperationKind};
+use crate::contract::{Operation, OperationKind, Priority};
 
 /// What is written of a parameter: its name, whether it is required, and its schema with the description.
 struct Field {
@@ -24,12 +24,15 @@ pub(super) fn item(operation: &Operation, id: &str, ids: &mut Names, types: &mut
     let fields: Vec<_> = operation.parameters.iter().map(field).collect();
     let answer = operation.answer.map_or_else(|| json!({}), |value| types.answer(value));
     let method = |id: &str, mut parameters: Vec<Value>| {
-        parameters.extend(["Deadline", "IdempotencyKey", "Traceparent"].map(|name| reference("parameters", name)));
+        parameters.extend(
+            ["Deadline", "IdempotencyKey", "Priority", "Traceparent"].map(|name| reference("parameters", name)),
+        );
         json!({
             "operationId": id,
             "description": operation.description,
             "tags": [match operation.kind { OperationKind::Read => "read", OperationKind::Write => "write" }],
             "x-tekton-idempotent": operation.idempotent,
+            "x-tekton-priority": operation.priority.name(),
             "parameters": parameters,
             "responses": failures::beside(answer.clone()),
         })
@@ -82,6 +85,11 @@ pub(super) fn headers() -> Value {
             "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "The same on every attempt of one call.",
             "schema": { "type": "string", "minLength": 1, "maxLength": crate::wire::headers::MAX_LABEL_BYTES },
+        },
+        "Priority": {
+            "name": "X-Tekton-Priority", "in": "header", "required": false,
+            "description": "How much the call matters. It lowers the operation's own priority, and never raises it.",
+            "schema": { "enum": Priority::ALL.map(Priority::name) },
         },
         "Traceparent": {
             "name": "traceparent", "in": "header", "required": false,

@@ -54,7 +54,9 @@ pub(super) struct State {
 impl State {
     /// Leaves the target alone for so long.
     pub(super) fn spare(&self, now: Instant, wait: Duration) {
-        self.until.fetch_max(self.nanos(now + wait), Ordering::Relaxed);
+        // What lies beyond the clock's reach is as good as for ever.
+        let until = now.checked_add(wait).map_or(u64::MAX, |until| self.nanos(until));
+        self.until.fetch_max(until, Ordering::Relaxed);
     }
 
     /// Whether it asks to be left alone.

@@ -87,6 +87,11 @@ fn who(bytes: &mut Bytes) -> Option<()> {
     let Some(context) = Context::current() else { return bytes.option(None) };
     bytes.option(Some(b"context"))?;
     bytes.option(context.caller().map(str::as_bytes))?;
+    bytes.option(context.identity().map(|identity| identity.subject().as_bytes()))?;
+    for scope in context.identity().iter().flat_map(|identity| identity.scopes()) {
+        bytes.option(Some(scope.as_bytes()))?;
+    }
+    bytes.option(None)?;
     bytes.option(context.baggage().to_header().as_ref().map(http::HeaderValue::as_bytes))
 }
 

@@ -12,7 +12,7 @@ use prometheus::{
 };
 
 use super::{
-    All,
+    All, HostLimit,
     capped::{MAX_VALUES, short},
     cells::Snapshot,
 };
@@ -162,8 +162,8 @@ impl Scrape {
                 if took.count > 0 {
                     self.timing(names::SERVED_DURATION_SECONDS, &[&component, &operation], took);
                 }
-                if cells.refused.get() > 0 {
-                    self.count(names::SERVED_REFUSED_TOTAL, &[&component, &operation], cells.refused.get());
+                for (limit, count) in HostLimit::ALL.iter().zip(&cells.refused).filter(|(_, count)| count.get() > 0) {
+                    self.count(names::SERVED_REFUSED_TOTAL, &[&component, &operation, limit.name()], count.get());
                 }
                 for (status, count) in cells.statuses.all() {
                     let status = if status == 0 { OTHER.to_owned() } else { status.to_string() };

@@ -8,6 +8,7 @@ mod capped;
 mod cells;
 #[cfg(feature = "metrics")]
 mod collect;
+mod limit;
 #[cfg(feature = "metrics")]
 mod served;
 #[cfg(all(test, feature = "metrics"))]
@@ -16,6 +17,8 @@ mod tests;
 #[cfg(feature = "metrics")]
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use limit::HostLimit;
 
 use super::Event;
 use crate::error::{ErrorKind, Verdict};
@@ -196,9 +199,13 @@ impl ServedMetrics {
         let _ = status;
     }
 
-    /// There was no place for it.
-    pub fn refused(&self) {
+    /// This limit of the host refused it.
+    pub fn refused(&self, limit: HostLimit) {
         #[cfg(feature = "metrics")]
-        self.cells.refused.add();
+        if let Some(count) = self.cells.refused.get(limit as usize) {
+            count.add();
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = limit;
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    HostLimit,
     capped::short,
     cells::{Count, Statuses, Timing},
 };
@@ -24,7 +25,7 @@ const MAX_OPERATIONS: usize = 512;
 pub(super) struct Cells {
     pub(super) took: Timing,
     pub(super) statuses: Statuses,
-    pub(super) refused: Count,
+    pub(super) refused: [Count; HostLimit::ALL.len()],
 }
 
 /// The cells of one component.

@@ -54,7 +54,7 @@ fn full(registry: &Registry, parts: &Arc<[Arc<dyn Introspect>]>) -> Metrics {
     served.began();
     served.began();
     served.ended(wait, 429);
-    served.refused();
+    served.refused(HostLimit::Shed);
     metrics
 }
 

@@ -2,12 +2,16 @@
 
 mod budget;
 
+mod identity;
+
 use std::sync::Arc;
 
 pub(crate) use budget::refused;
 pub use budget::{Budget, Reservation};
 
 pub use crate::wire::spend::{Allowance, Cost, Overdrawn};
+pub use identity::Identity;
+
 use crate::{
     time::Deadline,
     wire::{baggage::Baggage, trace::TraceContext},
@@ -39,6 +43,7 @@ struct Inner {
     baggage: Baggage,
     budget: Option<Budget>,
     caller: Option<String>,
+    identity: Option<Identity>,
     attempt: u32,
     idempotency_key: Option<String>,
 }
@@ -101,6 +106,13 @@ impl Context {
         self
     }
 
+    /// Says who calls, if that is proven.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.edit().identity = identity;
+        self
+    }
+
     /// Sets the number of the attempt that is being served.
     #[must_use]
     pub fn with_attempt(mut self, attempt: u32) -> Self {
@@ -144,6 +156,12 @@ impl Context {
     #[must_use]
     pub fn caller(&self) -> Option<&str> {
         self.0.caller.as_deref()
+    }
+
+    /// Who calls, if that is proven; on a host, by the `Identify` that it was given.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.0.identity.as_ref()
     }
 
     /// Which attempt of the caller this is; 0 when the caller did not say.

@@ -1,0 +1,103 @@
+//! Who a request counts for, and how much of the host one client may take.
+
+mod address;
+mod crowd;
+mod key;
+mod rate;
+mod store;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use self::{address::Trusted, key::Key};
+pub(super) use self::{
+    crowd::{Crowd, Seat},
+    key::Keys,
+    rate::Rate,
+};
+use super::{limit::COME_AGAIN, refusal::Refusal};
+use crate::{config::HostConfig, context::Identity, telemetry::HostLimit, transport::Inbound};
+
+/// How many clients are told apart; who comes beyond that shares one limit with all others that do.
+pub(super) const MAX_CLIENTS: usize = 1 << 17;
+
+/// The limits of single clients.
+///
+/// A client is who is proven, else the address that asks: that of the peer, or what a trusted proxy says for whom it asks.
+/// Those without either, within the process and on a Unix socket, are one client.
+#[derive(Debug)]
+pub(super) struct Clients {
+    trusted: Trusted,
+    keys: Keys,
+    rate: Option<Rate>,
+    crowd: Option<Arc<Crowd>>,
+}
+
+impl Clients {
+    /// `None` if nothing is limited.
+    pub(super) fn new(config: &HostConfig, epoch: Instant) -> Option<Self> {
+        let per_second = config.client_rate_per_second;
+        let rate = per_second.map(|rate| Rate::new(rate, config.client_burst.unwrap_or(rate), MAX_CLIENTS, epoch));
+        let crowd = config.client_max_concurrency.map(|most| Arc::new(Crowd::new(most, MAX_CLIENTS)));
+        if rate.is_none() && crowd.is_none() {
+            return None;
+        }
+        Some(Self { trusted: Trusted::new(&config.trusted_proxies), keys: Keys::default(), rate, crowd })
+    }
+
+    /// Lets a request in, or refuses it. The seat is the client's share of what runs at once, given back when it is dropped.
+    ///
+    /// # Errors
+    /// A refusal by the name of the limit: `rate` or `client_concurrency`.
+    pub(super) fn admit(
+        &self,
+        identity: Option<&Identity>,
+        request: &Inbound,
+        now: Instant,
+    ) -> Result<Option<Seat>, (HostLimit, Box<Refusal>)> {
+        let key = match identity {
+            Some(identity) => self.keys.of_subject(identity.subject()),
+            None => self.of_address(request),
+        };
+        self.charge(key, now)?;
+        let Some(crowd) = &self.crowd else { return Ok(None) };
+        crowd.enter(key).map(Some).ok_or_else(|| {
+            let detail = format!(
+                "client_concurrency: {} requests of this client are being served, which is the limit",
+                crowd.most()
+            );
+            (HostLimit::ClientConcurrency, Refusal::limit(HostLimit::ClientConcurrency, detail, COME_AGAIN))
+        })
+    }
+
+    /// Counts a request with a proof that was not accepted against the address, so that proofs cannot be guessed at any speed.
+    ///
+    /// # Errors
+    /// As [`Clients::admit`], of the rate alone.
+    pub(super) fn unproven(&self, request: &Inbound, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
+        self.charge(self.of_address(request), now)
+    }
+
+    /// How many clients the limits remember.
+    pub(super) fn known(&self) -> usize {
+        let (rate, crowd) =
+            (self.rate.as_ref().map_or(0, Rate::known), self.crowd.as_ref().map_or(0, |crowd| crowd.known()));
+        rate.max(crowd)
+    }
+
+    fn of_address(&self, request: &Inbound) -> Key {
+        let peer = request.peer.map(|peer| peer.ip().to_canonical());
+        self.keys.of_address(self.trusted.client(peer, &request.headers))
+    }
+
+    fn charge(&self, key: Key, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        rate.take(key, now).map_err(|wait: Duration| {
+            let detail =
+                format!("rate: this client is served {} requests in a second, and has had them", rate.per_second());
+            (HostLimit::Rate, Refusal::limit(HostLimit::Rate, detail, wait))
+        })
+    }
+}
