@@ -13,7 +13,10 @@ use tekton_sdk::{
         conformance::transport::{Listening, TransportSubject},
     },
     time::SharedClock,
-    transport::{Endpoint, Handler, HttpTransport, HttpTransportConfig, MemoryTransport, Transport},
+    transport::{
+        Endpoint, Handler, HttpTransport, HttpTransportConfig, MemoryTransport, MeshTransport, MeshTransportConfig,
+        Transport,
+    },
 };
 
 fn memory() -> MemoryDirectory {
@@ -101,13 +104,19 @@ mod faulty_transport {
     }));
 }
 
-/// Our own client and server over a real socket.
-struct OverHttp(HttpTransport);
+/// A client and our server over a real socket.
+struct OverHttp<T>(Arc<T>);
+
+impl<T: Transport> OverHttp<T> {
+    fn new(transport: Result<T>) -> Self {
+        Self(Arc::new(transport.unwrap()))
+    }
+}
 
 #[async_trait]
-impl TransportSubject for OverHttp {
+impl<T: Transport> TransportSubject for OverHttp<T> {
     fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(self.0.clone())
+        Arc::clone(&self.0) as _
     }
 
     async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
@@ -125,5 +134,14 @@ impl TransportSubject for OverHttp {
 mod http_transport {
     use super::{HttpTransport, HttpTransportConfig, OverHttp};
 
-    tekton_sdk::transport_conformance!(OverHttp(HttpTransport::new(&HttpTransportConfig::default()).unwrap()));
+    tekton_sdk::transport_conformance!(OverHttp::new(HttpTransport::new(&HttpTransportConfig::default())));
+}
+
+mod mesh_transport {
+    use super::{MeshTransport, MeshTransportConfig, OverHttp, SharedClock};
+
+    tekton_sdk::transport_conformance!(OverHttp::new(MeshTransport::new(
+        &MeshTransportConfig::default(),
+        SharedClock::default()
+    )));
 }
