@@ -27,6 +27,11 @@ mod router;
 mod serve;
 mod server;
 mod signal;
+#[cfg(unix)]
+mod socket;
+#[cfg(not(unix))]
+#[path = "no_socket.rs"]
+mod socket;
 mod tools;
 
 pub use arguments::Arguments;
@@ -36,3 +41,5 @@ pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
 pub use signal::until_signal;
+#[cfg(unix)]
+pub use socket::UnixServer;

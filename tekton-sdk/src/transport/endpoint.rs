@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(Endpoint::parse("unix:///run/a b/ä.sock").unwrap(), socket);
         assert_ne!(Endpoint::parse("unix:/run/b.sock").unwrap(), socket);
         assert_ne!(Endpoint::parse("http://localhost").unwrap(), Endpoint::parse("unix:/localhost").unwrap());
-        let long = |length| Endpoint::parse(&format!("unix:/{}", "x".repeat(length - 1)));
+        let long = |length: usize| Endpoint::parse(&format!("unix:/{}", "x".repeat(length - 1)));
         assert!(long(103).is_ok());
         let error = long(108).unwrap_err().to_string();
         assert!(
