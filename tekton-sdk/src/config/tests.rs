@@ -31,6 +31,7 @@ fn other(setting: &Setting) -> &'static str {
         Kind::Port => "8005",
         Kind::Url => "http://hub:9001",
         Kind::Ip => "::1",
+        Kind::Socket => "/run/blue.sock",
         Kind::Flag if setting.default == Some("true") => "false",
         Kind::Flag => "true",
         _ => "blue",
@@ -95,7 +96,7 @@ fn every_field_is_checked_in_code() {
             Kind::Duration { max, .. } => ("", format!("{}s", max.as_secs() + 1)),
             Kind::Count { max, .. } => ("0", (max + 1).to_string()),
             Kind::Bytes { max, .. } => ("0", (max + 1).to_string()),
-            Kind::Url | Kind::Host | Kind::Names => ("", "a b".to_owned()),
+            Kind::Url | Kind::Host | Kind::Socket | Kind::Names => ("", "a b".to_owned()),
             // These are valid by their type.
             _ => continue,
         };

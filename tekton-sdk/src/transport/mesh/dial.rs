@@ -141,3 +141,111 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_util::future;
+
+    use super::*;
+    use crate::time::ManualClock;
+
+    fn at(last: u16, is_v6: bool) -> SocketAddr {
+        let host = if is_v6 { format!("[2001:db8::{last}]") } else { format!("192.0.2.{last}") };
+        format!("{host}:80").parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_come_in_turns_of_their_families() {
+        let (four, six) = (|n| at(n, false), |n| at(n, true));
+        assert_eq!(interleaved(vec![six(1), six(2), six(3), four(1)]), [six(1), four(1), six(2), six(3)]);
+        assert_eq!(interleaved(vec![four(1), four(2), six(1)]), [four(1), six(1), four(2)]);
+        assert_eq!(interleaved(Vec::new()), []);
+    }
+
+    /// What an attempt comes to: never an end, refused at once, or open at once.
+    #[derive(Clone, Copy)]
+    enum Fate {
+        Hangs,
+        Refuses,
+        Opens,
+    }
+
+    /// Begins to connect to addresses of these fates; the log is which were tried, and which were given up.
+    async fn race(fates: &'static [Fate], clock: &SharedClock, log: Arc<Mutex<Vec<String>>>) -> io::Result<u16> {
+        struct GivenUp(u16, Arc<Mutex<Vec<String>>>);
+        impl Drop for GivenUp {
+            fn drop(&mut self) {
+                self.1.lock().unwrap().push(format!("end {}", self.0));
+            }
+        }
+        let addresses = (0..fates.len()).map(|n| SocketAddr::from(([192, 0, 2, 1], n as u16))).collect();
+        first_of(addresses, clock, |address| {
+            let port = address.port();
+            log.lock().unwrap().push(format!("try {port}"));
+            let held = GivenUp(port, Arc::clone(&log));
+            async move {
+                let _held = held;
+                match fates[usize::from(port)] {
+                    Fate::Hangs => future::pending().await,
+                    Fate::Refuses => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+                    Fate::Opens => Ok(port),
+                }
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_silent_address_has_a_head_start_of_250_ms_and_is_given_up_when_another_opens() {
+        let (manual, log) = (ManualClock::new(), Arc::default());
+        let clock = SharedClock::new(manual.clone());
+        let mut racing = Box::pin(race(&[Fate::Hangs, Fate::Hangs, Fate::Opens], &clock, Arc::clone(&log)));
+        for tried in 1..3 {
+            assert!(futures_util::poll!(&mut racing).is_pending());
+            assert_eq!(log.lock().unwrap().len(), tried);
+            manual.advance(HEAD_START - Duration::from_millis(1));
+            assert!(futures_util::poll!(&mut racing).is_pending());
+            assert_eq!(log.lock().unwrap().len(), tried);
+            manual.advance(Duration::from_millis(1));
+        }
+        assert_eq!(racing.await.unwrap(), 2);
+        let log = log.lock().unwrap();
+        assert_eq!(log[..3], ["try 0", "try 1", "try 2"]);
+        assert_eq!(log.len(), 6, "{log:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_no_reason_to_wait_and_the_best_addresses_is_told() {
+        let (manual, log) = (ManualClock::new(), Arc::default());
+        let clock = SharedClock::new(manual.clone());
+        assert_eq!(race(&[Fate::Refuses, Fate::Opens, Fate::Hangs], &clock, Arc::clone(&log)).await.unwrap(), 1);
+        assert!(!log.lock().unwrap().contains(&"try 2".to_owned()));
+        let refused = race(&[Fate::Refuses, Fate::Refuses], &clock, Arc::default()).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let none = race(&[], &clock, Arc::default()).await.unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
+        assert_eq!(manual.sleepers(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_limit_stands_over_all_that_connecting_takes() {
+        let manual = ManualClock::new();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let tls = crate::transport::tls::config("http/1.1").unwrap();
+        let dial = Dial {
+            clock: SharedClock::new(manual.clone()),
+            limit: Duration::from_secs(2),
+            tls: TlsConnector::from(Arc::new(tls)),
+        };
+        // TCP is open at once, TLS waits for a word.
+        let endpoint = Endpoint::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
+        let opening = tokio::spawn(async move { dial.open(&endpoint).await.map(drop) });
+        manual.until_sleeping(1).await;
+        manual.advance(Duration::from_secs(2));
+        let error = opening.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.report().ends_with("connecting took longer than 2s"), "{}", error.report());
+    }
+}

@@ -38,7 +38,8 @@ const TURNS: usize = 3;
 /// Dropping it closes it.
 pub(super) struct Line {
     sender: SendRequest<Body>,
-    connection: Connection<Pooled, Body>,
+    /// `None` once it has ended. What it had not begun is handed back only when it is dropped.
+    connection: Option<Connection<Pooled, Body>>,
     gate: Arc<Gate>,
     /// The gate again, as the connection knows it.
     waker: Waker,
@@ -78,7 +79,7 @@ impl Line {
         let stream = Pooled { stream, gate: Arc::clone(&gate) };
         let (sender, connection) = Builder::new().max_header_size(max_header_bytes).handshake(stream).await?;
         let waker = Waker::from(Arc::clone(&gate));
-        Ok(Self { sender, connection, gate, waker, opened, _count: count })
+        Ok(Self { sender, connection: Some(connection), gate, waker, opened, _count: count })
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -112,7 +113,13 @@ impl Line {
     ) -> Poll<(Option<T>, State)> {
         for _ in 0..TURNS {
             self.gate.hold();
-            let ended = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.waker)).is_ready();
+            let ended = match &mut self.connection {
+                Some(connection) => Pin::new(connection).poll(&mut Context::from_waker(&self.waker)).is_ready(),
+                None => true,
+            };
+            if ended {
+                self.connection = None;
+            }
             let state = match () {
                 () if ended => State::Ended,
                 () if self.sender.is_ready() => State::Ready,

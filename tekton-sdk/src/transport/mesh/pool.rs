@@ -22,7 +22,7 @@ use crate::{time::SharedClock, transport::Endpoint};
 
 /// A connection that has been idle for longer is asked of the system before it is used: the runtime may not have heard yet that
 /// the callee closed it.
-const UNSEEN: Duration = Duration::from_millis(10);
+const UNSEEN: Duration = Duration::from_millis(1);
 
 /// The connections of all endpoints.
 pub(super) struct Pool {
