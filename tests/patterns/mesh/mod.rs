@@ -7,6 +7,8 @@ pub(crate) mod folder;
 mod pool;
 mod shared;
 mod stress;
+#[cfg(unix)]
+mod unix;
 mod wire;
 
 use std::{
