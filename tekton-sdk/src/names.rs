@@ -124,14 +124,26 @@ impl Instance {
     /// An instance made from host and port, so that a restart replaces itself and replicas do not collide.
     #[must_use]
     pub fn from_address(host: &str, port: u16) -> Self {
-        let host: String = host
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
-            .skip_while(|c| !c.is_ascii_alphanumeric())
-            .take(MAX_NAME - 8)
-            .collect();
-        Self(if host.is_empty() { format!("local-{port}") } else { format!("{host}-{port}") }.into())
+        match plain(host) {
+            host if host.is_empty() => Self(format!("local-{port}").into()),
+            host => Self(format!("{host}-{port}").into()),
+        }
     }
+
+    /// An instance made from the path of a socket, where there is no port.
+    #[must_use]
+    pub fn from_path(path: &str) -> Self {
+        match plain(path) {
+            path if path.is_empty() => Self("local".into()),
+            path => Self(path.into()),
+        }
+    }
+}
+
+/// What of an address can stand in an instance.
+fn plain(text: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    text.chars().map(allowed).skip_while(|c| !c.is_ascii_alphanumeric()).take(MAX_NAME - 8).collect()
 }
 
 #[cfg(test)]
@@ -157,5 +169,10 @@ mod tests {
             let instance = Instance::from_address(host, 8005);
             assert!(Instance::new(instance.as_str()).is_ok(), "{instance}");
         }
+        for path in ["/run/engram/1.sock", "/", "", "/ä.sock"] {
+            let instance = Instance::from_path(path);
+            assert!(Instance::new(instance.as_str()).is_ok(), "{instance}");
+        }
+        assert_eq!(Instance::from_path("/run/engram/1.sock").as_str(), "run-engram-1.sock");
     }
 }

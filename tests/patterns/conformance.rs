@@ -13,7 +13,10 @@ use tekton_sdk::{
         conformance::transport::{Listening, TransportSubject},
     },
     time::SharedClock,
-    transport::{Endpoint, Handler, HttpTransport, HttpTransportConfig, MemoryTransport, Transport},
+    transport::{
+        Endpoint, Handler, HttpTransport, HttpTransportConfig, MemoryTransport, MeshTransport, MeshTransportConfig,
+        Transport,
+    },
 };
 
 fn memory() -> MemoryDirectory {
@@ -101,13 +104,19 @@ mod faulty_transport {
     }));
 }
 
-/// Our own client and server over a real socket.
-struct OverHttp(HttpTransport);
+/// A client and our server over a real socket.
+struct OverHttp<T>(Arc<T>);
+
+impl<T: Transport> OverHttp<T> {
+    fn new(transport: Result<T>) -> Self {
+        Self(Arc::new(transport.unwrap()))
+    }
+}
 
 #[async_trait]
-impl TransportSubject for OverHttp {
+impl<T: Transport> TransportSubject for OverHttp<T> {
     fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(self.0.clone())
+        Arc::clone(&self.0) as _
     }
 
     async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
@@ -125,5 +134,77 @@ impl TransportSubject for OverHttp {
 mod http_transport {
     use super::{HttpTransport, HttpTransportConfig, OverHttp};
 
-    tekton_sdk::transport_conformance!(OverHttp(HttpTransport::new(&HttpTransportConfig::default()).unwrap()));
+    tekton_sdk::transport_conformance!(OverHttp::new(HttpTransport::new(&HttpTransportConfig::default())));
+}
+
+fn mesh(config: &MeshTransportConfig) -> Result<MeshTransport> {
+    MeshTransport::new(config, SharedClock::default())
+}
+
+mod mesh_transport {
+    use super::{MeshTransportConfig, OverHttp, mesh};
+
+    tekton_sdk::transport_conformance!(OverHttp::new(mesh(&MeshTransportConfig::default())));
+}
+
+/// The same over a Unix socket.
+#[cfg(unix)]
+mod unix_socket {
+    use tekton_sdk::host::UnixServer;
+
+    use super::*;
+    use crate::mesh::folder::Folder;
+
+    struct OverUnix {
+        transport: MeshTransport,
+        folder: Folder,
+    }
+
+    #[async_trait]
+    impl TransportSubject for OverUnix {
+        fn transport(&self) -> Arc<dyn Transport> {
+            Arc::new(self.transport.clone())
+        }
+
+        async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
+            let path = self.folder.path("law.sock");
+            let server = UnixServer::bind(&path, handler, ServerLimits::default(), SharedClock::default()).await?;
+            Ok(Listening::new(server.endpoint().clone(), server))
+        }
+
+        async fn nobody(&self) -> Result<Endpoint> {
+            Endpoint::parse(&format!("unix:{}", self.folder.path("nobody.sock")))
+        }
+    }
+
+    tekton_sdk::transport_conformance!(OverUnix {
+        transport: mesh(&MeshTransportConfig::default()).unwrap(),
+        folder: Folder::new()
+    });
+}
+
+/// The same over HTTP/2. Our host speaks HTTP/1.1 only, so the far end is hyper's server.
+mod http2 {
+    use super::{MeshTransportConfig, *};
+    use crate::mesh::carrier;
+
+    struct OverHttp2(MeshTransport);
+
+    #[async_trait]
+    impl TransportSubject for OverHttp2 {
+        fn transport(&self) -> Arc<dyn Transport> {
+            Arc::new(self.0.clone())
+        }
+
+        async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
+            let far = carrier::Far::serving(handler, 200).await;
+            Ok(Listening::new(far.endpoint(), far))
+        }
+
+        async fn nobody(&self) -> Result<Endpoint> {
+            Endpoint::parse("http://127.0.0.1:1")
+        }
+    }
+
+    tekton_sdk::transport_conformance!(OverHttp2(mesh(&MeshTransportConfig::default().with_http2()).unwrap()));
 }

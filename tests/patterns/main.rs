@@ -17,6 +17,7 @@ mod lab;
 mod landmarks;
 mod macros;
 mod mcp;
+mod mesh;
 mod observe;
 mod p01_request;
 mod p01_retry;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tekton_sdk::{
     Context, ErrorKind, Peer, Result, Tekton,
     config::TektonBuilder,
+    context::Identity,
     patterns::request::{Call, Reply},
     policy::{Next, Policy, ReplyCache, Reuse, ReuseConfig},
     random::Random,
@@ -173,6 +174,17 @@ async fn an_answer_never_crosses_from_one_caller_to_another() {
             as_caller(Some("a"), Some("b")),
         );
         assert_eq!(seen.count(), 8);
+        let readers = [
+            Identity::new("reader"),
+            Identity::new("writer"),
+            Identity::new("reader").with_scopes(["notes"]),
+            Identity::new("reader").with_scopes(["notes", "secrets"]),
+        ];
+        let as_reader = |identity| Context::new().with_identity(identity).scope(read(&mine));
+        for reply in join_all(readers.map(as_reader)).await {
+            assert!(reply.is_ok());
+        }
+        assert_eq!(seen.count(), 12, "each identity and each set of scopes is another caller");
         let again = as_caller(Some("a"), Some("b")).await;
         assert_eq!(again == replies.7, config.ttl.is_some());
     }

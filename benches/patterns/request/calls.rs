@@ -21,7 +21,7 @@ use super::{
     server::{self, ANSWER_BYTES, REQUEST_BYTES, Server},
 };
 
-type Body = Full<bytes::Bytes>;
+pub(super) type Body = Full<bytes::Bytes>;
 
 pub(super) fn run(selection: &Selection) {
     let titles = [1, 64].map(|at_once| (at_once, format!("call: JSON 1 KiB each way, {at_once} at once")));
@@ -43,14 +43,14 @@ pub(super) fn run(selection: &Selection) {
 
 /// So many callers, each waiting for its answer before it calls again.
 #[derive(Clone, Copy)]
-struct Crowd<'a> {
-    runtime: &'a Runtime,
-    at_once: u64,
+pub(super) struct Crowd<'a> {
+    pub(super) runtime: &'a Runtime,
+    pub(super) at_once: u64,
 }
 
 impl<'a> Crowd<'a> {
     /// Spreads operations over the callers; `call` gets the caller's number.
-    fn work<F>(self, call: impl Fn(usize) -> F + Clone + Send + 'static) -> impl FnMut(u64) + 'a
+    pub(super) fn work<F>(self, call: impl Fn(usize) -> F + Clone + Send + 'static) -> impl FnMut(u64) + 'a
     where
         F: Future<Output = ()> + Send,
     {
@@ -83,34 +83,57 @@ fn ours<'a>(table: Table<'a>, crowd: &Crowd<'a>, server: Server, document: &Arc<
     let tekton = tekton(server);
     let found = tekton.peer("echo");
     let fixed = tekton.peer_at(&format!("http://{}", server.http)).expect("an address makes an endpoint");
-    let call = |peer: Peer| {
-        let document = Arc::clone(document);
-        move |_| {
-            let (peer, document) = (peer.clone(), Arc::clone(&document));
-            async move {
-                let call = peer.request::<Document>("echo").json(&*document).timeout(Duration::from_secs(5));
-                keep(call.await.expect("the server answers"));
-            }
+    let (found, fixed) = (calling(crowd, found, document), calling(crowd, fixed, document));
+    table.case("tekton, found by name", found).case("tekton, at an endpoint", fixed)
+}
+
+/// Calls with every default policy, and a deadline of their own.
+pub(super) fn calling<'a>(crowd: &Crowd<'a>, peer: Peer, document: &Arc<Document>) -> impl FnMut(u64) + use<'a> {
+    let document = Arc::clone(document);
+    crowd.work(move |_| {
+        let (peer, document) = (peer.clone(), Arc::clone(&document));
+        async move {
+            let call = peer.request::<Document>("echo").json(&*document).timeout(Duration::from_secs(5));
+            keep(call.await.expect("the server answers"));
         }
-    };
-    table.case("tekton, found by name", crowd.work(call(found))).case("tekton, at an endpoint", crowd.work(call(fixed)))
+    })
 }
 
 /// One connection to each caller: what no client can beat.
 fn limits<'a>(table: Table<'a>, crowd: &Crowd<'a>, server: Server, document: &Arc<Document>) -> Table<'a> {
-    let (connections, streams) = crowd.runtime.block_on(async {
-        let (mut connections, mut streams) = (Vec::new(), Vec::new());
+    let streams = crowd.runtime.block_on(async {
+        let mut streams = Vec::new();
         for _ in 0..crowd.at_once {
-            connections.push(Mutex::new(connect(server).await));
             let stream = TcpStream::connect(server.ping_pong).await.expect("the server listens");
             stream.set_nodelay(true).expect("a fresh stream takes options");
             streams.push(Mutex::new(stream));
         }
-        (Arc::new(connections), Arc::new(streams))
+        Arc::new(streams)
+    });
+    let ping_pong = move |caller: usize| {
+        let streams = Arc::clone(&streams);
+        async move {
+            let mut stream = streams[caller].lock().await;
+            stream.write_all(&[0; REQUEST_BYTES]).await.expect("the server reads");
+            stream.read_exact(&mut [0; ANSWER_BYTES]).await.expect("the server answers");
+        }
+    };
+    let table = table.case("bare hyper connection", bare(crowd, server, document));
+    table.case("TCP ping-pong", crowd.work(ping_pong))
+}
+
+/// A connection for each caller, with a task that looks after it, and nothing else.
+pub(super) fn bare<'a>(crowd: &Crowd<'a>, server: Server, document: &Arc<Document>) -> impl FnMut(u64) + use<'a> {
+    let connections = crowd.runtime.block_on(async {
+        let mut connections = Vec::new();
+        for _ in 0..crowd.at_once {
+            connections.push(Mutex::new(connect(server).await));
+        }
+        Arc::new(connections)
     });
     let host = HeaderValue::from_str(&server.http.to_string()).expect("an address is ASCII");
     let document = Arc::clone(document);
-    let bare = move |caller: usize| {
+    crowd.work(move |caller: usize| {
         let (connections, host, document) = (Arc::clone(&connections), host.clone(), Arc::clone(&document));
         async move {
             let mut request = Request::new(Body::from(document.json()));
@@ -124,16 +147,7 @@ fn limits<'a>(table: Table<'a>, crowd: &Crowd<'a>, server: Server, document: &Ar
             let bytes = answer.into_body().collect().await.expect("the answer is whole").to_bytes();
             keep(serde_json::from_slice::<Document>(&bytes).expect("the answer is a document"));
         }
-    };
-    let ping_pong = move |caller: usize| {
-        let streams = Arc::clone(&streams);
-        async move {
-            let mut stream = streams[caller].lock().await;
-            stream.write_all(&[0; REQUEST_BYTES]).await.expect("the server reads");
-            stream.read_exact(&mut [0; ANSWER_BYTES]).await.expect("the server answers");
-        }
-    };
-    table.case("bare hyper connection", crowd.work(bare)).case("TCP ping-pong", crowd.work(ping_pong))
+    })
 }
 
 async fn connect(server: Server) -> SendRequest<Body> {

@@ -3,6 +3,7 @@
 mod calls;
 mod document;
 mod lookup;
+mod mesh;
 mod pipeline;
 mod routing;
 mod server;
@@ -11,6 +12,7 @@ use tekton_sdk_benches::Selection;
 
 pub(crate) fn run(selection: &Selection) {
     calls::run(selection);
+    mesh::run(selection);
     lookup::run(selection);
     pipeline::run(selection);
     routing::run(selection);

@@ -8,8 +8,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UnixListener},
 };
 
 use super::{document::Document, runtime};
@@ -22,6 +22,8 @@ pub(super) const ANSWER_BYTES: usize = 1024 + 110;
 /// Where the server listens.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
+    /// The endpoint of the Unix socket.
+    pub(super) socket: &'static str,
     pub(super) http: SocketAddr,
     pub(super) ping_pong: SocketAddr,
 }
@@ -31,15 +33,25 @@ pub(super) fn start() -> Server {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         runtime().block_on(async move {
+            let path = std::env::temp_dir().join(format!("tekton-bench-{}.sock", std::process::id()));
+            // Of a server that this process started before.
+            let _ = std::fs::remove_file(&path);
+            let unix = UnixListener::bind(&path).expect("the folder for temporary files takes a socket");
+            let socket = format!("unix:{}", path.display()).leak();
             let http = listen().await;
             let ping_pong = listen().await;
             let address = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address");
-            let server = Server { http: address(&http), ping_pong: address(&ping_pong) };
+            let server = Server { socket, http: address(&http), ping_pong: address(&ping_pong) };
             tell.send(server).expect("the starter waits for the addresses");
             tokio::spawn(accept(ping_pong, |stream| async move {
                 // The client closes the connection when it is done.
                 let _ = answer_bytes(stream).await;
             }));
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = unix.accept().await {
+                    tokio::spawn(serve(stream));
+                }
+            });
             accept(http, serve).await;
         });
     });
@@ -57,7 +69,7 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, 
     }
 }
 
-async fn serve(stream: TcpStream) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin) {
     let answer = Bytes::from(Document::sample().json());
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = answer.clone();

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{Config, Layers};
 #[cfg(feature = "http")]
-use crate::transport::{HttpTransport, HttpTransportConfig};
+use crate::transport::{MeshTransport, MeshTransportConfig};
 use crate::{
     directory::{Directory, HermesDirectory, MemoryDirectory},
     env::{self, Env},
@@ -13,7 +13,7 @@ use crate::{
     policy::{Backoff, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, ReuseConfig},
     random::Random,
     tekton::{Parts, Tekton},
-    telemetry::{Observer, Observers},
+    telemetry::{Introspect, Observer, Observers},
     time::{Clock, SharedClock},
     transport::{Endpoint, Transport},
 };
@@ -124,7 +124,7 @@ impl TektonBuilder {
         self
     }
 
-    /// Uses this transport. Default: [`HttpTransport`](crate::transport::HttpTransport).
+    /// Uses this transport. Default: [`MeshTransport`](crate::transport::MeshTransport).
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -206,9 +206,10 @@ impl TektonBuilder {
         self.config.validate()?;
         let settings = self.config.clone();
         let Self { config, clock, .. } = self;
+        let mut introspect = Vec::new();
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport(&config)?,
+            None => default_transport(&config, &clock, &mut introspect)?,
         };
         let directory = match (self.directory, &config.hub.url) {
             (Some(directory), _) => directory,
@@ -220,6 +221,7 @@ impl TektonBuilder {
             }
         };
         let mut parts = Parts::new(transport, directory);
+        parts.introspect = introspect;
         parts.source = self.source.unwrap_or(parts.source);
         parts.cache = config.directory;
         parts.defaults = config.request;
@@ -266,14 +268,18 @@ impl TektonBuilder {
     }
 }
 
+type Shown = Vec<Arc<dyn Introspect>>;
+
 #[cfg(feature = "http")]
-fn default_transport(config: &Config) -> Result<Arc<dyn Transport>> {
-    let settings = HttpTransportConfig::default().with_connect_timeout(config.request.connect_timeout);
-    Ok(Arc::new(HttpTransport::new(&settings)?))
+fn default_transport(config: &Config, clock: &SharedClock, shown: &mut Shown) -> Result<Arc<dyn Transport>> {
+    let settings = MeshTransportConfig::default().with_connect_timeout(config.request.connect_timeout);
+    let transport = MeshTransport::new(&settings, clock.clone())?;
+    shown.push(Arc::new(transport.clone()));
+    Ok(Arc::new(transport))
 }
 
 #[cfg(not(feature = "http"))]
-fn default_transport(_config: &Config) -> Result<Arc<dyn Transport>> {
+fn default_transport(_config: &Config, _clock: &SharedClock, _shown: &mut Shown) -> Result<Arc<dyn Transport>> {
     Err(Error::config("there is no transport: turn on the feature `http`, or give the builder one"))
 }
 

@@ -32,6 +32,7 @@ fn other(setting: &Setting) -> &'static str {
         Kind::Url => "http://hub:9001",
         Kind::Ip => "::1",
         Kind::Networks => "10.0.0.0/8,::1",
+        Kind::Socket => "/run/blue.sock",
         Kind::Flag if setting.default == Some("true") => "false",
         Kind::Flag => "true",
         _ => "blue",
@@ -96,7 +97,7 @@ fn every_field_is_checked_in_code() {
             Kind::Duration { max, .. } => ("", format!("{}s", max.as_secs() + 1)),
             Kind::Count { max, .. } => ("0", (max + 1).to_string()),
             Kind::Bytes { max, .. } => ("0", (max + 1).to_string()),
-            Kind::Url | Kind::Host | Kind::Names | Kind::Networks => ("", "a b".to_owned()),
+            Kind::Url | Kind::Host | Kind::Socket | Kind::Names | Kind::Networks => ("", "a b".to_owned()),
             // These are valid by their type.
             _ => continue,
         };

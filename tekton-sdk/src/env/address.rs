@@ -39,6 +39,30 @@ pub(super) fn host(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
+/// The longest path of a Unix socket, as the kernels' `sun_path` takes it with its closing zero.
+const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// The path of a socket, or what is wrong with it.
+pub(crate) fn socket_path(path: &str) -> Result<&str, String> {
+    // An empty host is allowed before an absolute path (RFC 8089 §2).
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if !path.starts_with('/') || path.starts_with("//") {
+        return Err("must hold the absolute path of a socket; give one as unix:/run/name.sock".to_owned());
+    }
+    if path.ends_with('/') {
+        return Err("names a folder; give the path of a socket as unix:/run/name.sock".to_owned());
+    }
+    if let Some(c) = path.chars().find(|c| c.is_control() || matches!(c, '?' | '#' | '%')) {
+        return Err(format!("holds {c:?}, which the path of a socket may not"));
+    }
+    match path.len() {
+        length if length > MAX_SOCKET_PATH => {
+            Err(format!("has a path of {length} bytes; a socket's may have {MAX_SOCKET_PATH}"))
+        }
+        _ => Ok(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

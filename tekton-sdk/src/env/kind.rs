@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 use ipnet::IpNet;
 
 use super::{
-    address::{base_url, host},
+    address::{base_url, host, socket_path},
     text,
 };
 use crate::names::Instance;
@@ -46,6 +46,8 @@ pub enum Kind {
     Ip,
     /// A host name or IP address that others can reach.
     Host,
+    /// The path of a Unix socket.
+    Socket,
     /// An [`Instance`].
     Instance,
     /// Yes or no: `true` or `false`.
@@ -86,6 +88,7 @@ impl Kind {
             Self::Url => "an http or https URL without user, query and fragment".to_owned(),
             Self::Ip => "an IP address".to_owned(),
             Self::Host => "a host name or an IP address that others can reach".to_owned(),
+            Self::Socket => "the absolute path of a Unix socket without `?`, `#` and `%`".to_owned(),
             Self::Instance => {
                 "letters, digits, `-`, `_` and `.`, at most 128, the first a letter or a digit".to_owned()
             }
@@ -122,6 +125,7 @@ impl Kind {
             Self::Url => base_url(text).map(Value::Text),
             Self::Ip => text.parse::<IpAddr>().ok().map(|ip| Value::Text(ip.to_string())),
             Self::Host => host(text).map(Value::Text),
+            Self::Socket => socket_path(text).ok().map(|path| Value::Text(path.to_owned())),
             Self::Instance => Instance::new(text).ok().map(|name| Value::Text(name.to_string())),
             Self::Flag => text.parse().ok().map(Value::Flag),
             Self::Names => names(text).map(|names| Value::Text(names.join(","))),
@@ -148,11 +152,15 @@ impl Kind {
             }
             (Self::Port, Value::Number(is)) => (false, *is > u64::from(u16::MAX), "0".to_owned(), "65535".to_owned()),
             (Self::Flag, Value::Flag(_)) => return Ok(()),
-            (Self::Url | Self::Ip | Self::Host | Self::Instance | Self::Names | Self::Networks, Value::Text(text)) => {
+            (
+                Self::Url | Self::Ip | Self::Host | Self::Socket | Self::Instance | Self::Names | Self::Networks,
+                Value::Text(text),
+            ) => {
                 let fits = match self {
                     Self::Url => base_url(text).is_some(),
                     Self::Ip => text.parse::<IpAddr>().is_ok(),
                     Self::Host => host(text).is_some(),
+                    Self::Socket => socket_path(text).is_ok(),
                     Self::Names => names(text).is_some(),
                     Self::Networks => networks(text).is_some(),
                     _ => Instance::new(text).is_ok(),

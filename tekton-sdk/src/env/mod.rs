@@ -26,6 +26,7 @@ mod upstream;
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 pub use address::base_url;
+pub(crate) use address::socket_path;
 pub use de::{bytes, duration, instance, names, optional_duration};
 pub use kind::{Kind, Value};
 pub(crate) use kind::{UNIX, network, quoted};

@@ -162,6 +162,10 @@ pub const SETTINGS: &[Setting] = &[
         "the address that is listened on"),
     Setting::new("host.port", "TEKTON_HOST_PORT", Kind::Port, Some("0"),
         "the port that is listened on; 0 takes any free one"),
+    Setting::new("host.tcp", "TEKTON_HOST_TCP", Kind::Flag, Some("true"),
+        "whether a port is listened on; without it `host.unix_socket` must be given"),
+    Setting::new("host.unix_socket", "TEKTON_HOST_UNIX_SOCKET", Kind::Socket, None,
+        "the Unix socket that is listened on besides the port; others are told of it only where it is alone"),
     Setting::new("host.advertise_host", "TEKTON_HOST_ADVERTISE_HOST", Kind::Host, None,
         "the host under which others reach this process; if not given the bound address, `localhost` if that is unspecified")
         .or(&[Alias::Same("TEKTON_HOST")]),

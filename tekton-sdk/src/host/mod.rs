@@ -30,6 +30,11 @@ mod router;
 mod serve;
 mod server;
 mod signal;
+#[cfg(unix)]
+mod socket;
+#[cfg(not(unix))]
+#[path = "no_socket.rs"]
+mod socket;
 mod spend;
 mod tools;
 
@@ -41,3 +46,5 @@ pub use operations::Operations;
 pub use serve::{Serve, Served};
 pub use server::{Server, ServerLimits};
 pub use signal::until_signal;
+#[cfg(unix)]
+pub use socket::UnixServer;

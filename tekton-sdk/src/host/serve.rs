@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future;
+
 use super::{
     Identify, Operations,
     client::Clients,
@@ -15,6 +17,7 @@ use super::{
     router::Router,
     server::{Server, ServerLimits},
     signal::until_signal,
+    socket::UnixServer,
     spend::Purse,
     tools,
 };
@@ -28,6 +31,7 @@ use crate::{
     names::{ComponentId, ComponentName, Instance},
     tekton::Tekton,
     telemetry::{Event, Observers, names},
+    time::SharedClock,
     transport::{Binding, Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
@@ -90,6 +94,20 @@ impl Serve {
     pub(crate) const fn port_of_its_own(mut self, port: u16) -> Self {
         self.own_port = port;
         self
+    }
+
+    /// Listens on a Unix socket at this absolute path, besides the port. The registration names the port, so that other machines
+    /// reach the component; [`unix_socket_only`](Self::unix_socket_only) leaves the port out. Default: the configuration's,
+    /// which is none.
+    pub fn unix_socket(mut self, path: impl Into<String>) -> Self {
+        self.config.unix_socket = Some(path.into());
+        self
+    }
+
+    /// Listens on a Unix socket at this absolute path and on no port; the registration names the socket.
+    pub fn unix_socket_only(mut self, path: impl Into<String>) -> Self {
+        self.config.tcp = false;
+        self.unix_socket(path)
     }
 
     /// Tells others this host instead of the address listened on.
@@ -165,21 +183,24 @@ impl Serve {
                 (Road::Memory { _binding: binding }, endpoint, Instance::new(instance)?)
             }
             None => {
-                let address = SocketAddr::new(self.config.bind, self.port_to_bind()?);
-                let limits = ServerLimits {
-                    header_timeout: self.config.header_timeout,
-                    max_header_bytes: self.config.max_header_bytes,
-                    max_connections: self.config.max_connections,
+                let sockets = self.listen(handler, clock).await?;
+                let (endpoint, instance) = match (&sockets.tcp, &sockets.unix) {
+                    (None, Some(socket)) => {
+                        let endpoint = socket.endpoint().to_string();
+                        let instance = Instance::from_path(self.config.unix_socket.as_deref().unwrap_or_default());
+                        (endpoint, instance)
+                    }
+                    (tcp, _) => {
+                        let bound = tcp.as_ref().map_or(SocketAddr::new(self.config.bind, 0), Server::local_addr);
+                        let (host, port) = (self.advertised_host(bound)?, bound.port());
+                        router.control.set_port(port);
+                        let instance = Instance::from_address(&host, port);
+                        let shown = if host.contains(':') { format!("[{host}]") } else { host };
+                        (format!("http://{shown}:{port}"), instance)
+                    }
                 };
-                let server = Server::bind(address, handler, limits, clock).await?;
-                let (host, port) = (self.advertised_host(server.local_addr())?, server.local_addr().port());
-                router.control.set_port(port);
-                let instance = match &self.instance {
-                    Some(instance) => Instance::new(instance)?,
-                    None => Instance::from_address(&host, port),
-                };
-                let shown = if host.contains(':') { format!("[{host}]") } else { host };
-                (Road::Socket(server), format!("http://{shown}:{port}"), instance)
+                let instance = self.instance.as_ref().map(Instance::new).transpose()?.unwrap_or(instance);
+                (Road::Sockets(sockets), endpoint, instance)
             }
         };
         router.control.set_ready(true);
@@ -208,6 +229,26 @@ impl Serve {
         Ok(Served { id, endpoint, router, road, registered, follow, drain_timeout: self.config.drain_timeout })
     }
 
+    async fn listen(&self, handler: Arc<dyn Handler>, clock: SharedClock) -> Result<Sockets> {
+        let limits = ServerLimits {
+            header_timeout: self.config.header_timeout,
+            max_header_bytes: self.config.max_header_bytes,
+            max_connections: self.config.max_connections,
+        };
+        let unix = match &self.config.unix_socket {
+            Some(path) => Some(UnixServer::bind(path, Arc::clone(&handler), limits, clock.clone()).await?),
+            None => None,
+        };
+        let tcp = match self.config.tcp {
+            true => {
+                let address = SocketAddr::new(self.config.bind, self.port_to_bind()?);
+                Some(Server::bind(address, handler, limits, clock).await?)
+            }
+            false => None,
+        };
+        Ok(Sockets { tcp, unix })
+    }
+
     fn check(&self) -> Result<()> {
         let mut wrong = Vec::new();
         for result in [self.descriptor.validate(), self.operations.validate()] {
@@ -219,6 +260,9 @@ impl Serve {
             wrong.push(FieldError::new("instance", error.to_string()));
         }
         wrong.extend(self.config.validate());
+        if self.memory.is_none() && !self.config.tcp && self.config.unix_socket.is_none() {
+            wrong.push(FieldError::new("host.tcp", "is off, and nothing else is listened on; name a host.unix_socket"));
+        }
         if wrong.is_empty() {
             return Ok(());
         }
@@ -273,7 +317,7 @@ impl Serve {
         });
         Metadata {
             description: (!descriptor.description.is_empty()).then(|| descriptor.description.clone()),
-            host: parsed.as_ref().map(|endpoint| endpoint.host().to_owned()),
+            host: parsed.as_ref().filter(|at| at.socket().is_none()).map(|endpoint| endpoint.host().to_owned()),
             port: parsed.as_ref().and_then(Endpoint::port),
             health_check: Some("/health".to_owned()),
             dependencies: descriptor.dependencies.clone(),
@@ -311,11 +355,35 @@ fn tell_presence(observers: &Observers, component: &str, presence: Presence) {
 
 #[derive(Debug)]
 enum Road {
-    Socket(Server),
+    Sockets(Sockets),
     /// Held, so that the handler stays bound.
     Memory {
         _binding: Binding,
     },
+}
+
+#[derive(Debug)]
+struct Sockets {
+    tcp: Option<Server>,
+    unix: Option<UnixServer>,
+}
+
+impl Sockets {
+    async fn shutdown(&self, limit: Duration) -> bool {
+        let tcp = async {
+            match &self.tcp {
+                Some(server) => server.shutdown(limit).await,
+                None => true,
+            }
+        };
+        let unix = async {
+            match &self.unix {
+                Some(server) => server.shutdown(limit).await,
+                None => true,
+            }
+        };
+        future::join(tcp, unix).await == (true, true)
+    }
 }
 
 /// A component that is being served. Dropping it stops serving at once, without unregistering.
@@ -375,7 +443,7 @@ impl Served {
         self.tell_phase("drain");
         self.router.places.close();
         let finished = match &self.road {
-            Road::Socket(server) => server.shutdown(self.drain_timeout).await,
+            Road::Sockets(sockets) => sockets.shutdown(self.drain_timeout).await,
             // Calls in memory run in their callers' tasks, and end with them.
             Road::Memory { .. } => true,
         };

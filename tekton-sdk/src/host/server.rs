@@ -14,6 +14,7 @@ use http::{HeaderValue, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinHandle,
@@ -54,11 +55,17 @@ impl Default for ServerLimits {
     }
 }
 
-/// A listening socket and its connections. Dropping it closes all of them.
+/// A listening port and its connections. Dropping it closes all of them.
 #[derive(Debug)]
 #[must_use = "dropping the server closes its connections"]
 pub struct Server {
     address: SocketAddr,
+    open: Open,
+}
+
+/// What listens, and its connections. Dropping it closes all of them.
+#[derive(Debug)]
+pub(super) struct Open {
     drain: CancellationToken,
     kill: CancellationToken,
     connections: TaskTracker,
@@ -92,26 +99,7 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let server = Self {
-            address,
-            drain: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            connections: TaskTracker::new(),
-            accepting: Mutex::new(None),
-            clock: clock.clone(),
-        };
-        let accept = Accept {
-            listener,
-            handler,
-            limits,
-            drain: server.drain.clone(),
-            kill: server.kill.clone(),
-            connections: server.connections.clone(),
-            places: Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
-            clock,
-        };
-        *server.accepting.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(accept.run()));
-        Ok(server)
+        Ok(Self { address, open: Open::start(listener, handler, limits, clock) })
     }
 
     /// The address that is listened on.
@@ -122,6 +110,41 @@ impl Server {
 
     /// Stops listening, lets running requests finish until `limit`, then closes what is left. Tells whether all finished.
     pub async fn shutdown(&self, limit: Duration) -> bool {
+        self.open.shutdown(limit).await
+    }
+}
+
+impl Open {
+    /// Begins to accept connections.
+    pub(super) fn start(
+        listener: impl Listener,
+        handler: Arc<dyn Handler>,
+        limits: ServerLimits,
+        clock: SharedClock,
+    ) -> Self {
+        let open = Self {
+            drain: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            accepting: Mutex::new(None),
+            clock: clock.clone(),
+        };
+        let accept = Accept {
+            listener,
+            handler,
+            limits,
+            drain: open.drain.clone(),
+            kill: open.kill.clone(),
+            connections: open.connections.clone(),
+            places: Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+            clock,
+        };
+        *open.accepting.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(accept.run()));
+        open
+    }
+
+    /// Stops listening, lets running requests finish until `limit`, then closes what is left. Tells whether all finished.
+    pub(super) async fn shutdown(&self, limit: Duration) -> bool {
         self.drain.cancel();
         let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = accepting {
@@ -136,15 +159,37 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Open {
     fn drop(&mut self) {
         self.drain.cancel();
         self.kill.cancel();
     }
 }
 
-struct Accept {
-    listener: TcpListener,
+/// Where connections come from. Dropping it stops listening.
+pub(super) trait Listener: Send + Sync + 'static {
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next connection, and its address if it has one.
+    ///
+    /// # Cancel safety
+    /// No connection is lost when the future is dropped.
+    fn accept(&self) -> impl Future<Output = std::io::Result<(Self::Stream, Option<SocketAddr>)>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> std::io::Result<(TcpStream, Option<SocketAddr>)> {
+        let (stream, from) = Self::accept(self).await?;
+        // Small answers must not wait for the peer's acknowledgement; without it they are only slower.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, Some(from)))
+    }
+}
+
+struct Accept<L> {
+    listener: L,
     handler: Arc<dyn Handler>,
     limits: ServerLimits,
     drain: CancellationToken,
@@ -154,7 +199,7 @@ struct Accept {
     clock: SharedClock,
 }
 
-impl Accept {
+impl<L: Listener> Accept<L> {
     async fn run(self) {
         let drain = self.drain.clone();
         let accepting = async {
@@ -204,7 +249,12 @@ impl Accept {
         closed
     }
 
-    fn connection(&self, stream: TcpStream, peer: SocketAddr, spare: bool) -> impl Future<Output = ()> + Send + use<> {
+    fn connection(
+        &self,
+        stream: L::Stream,
+        peer: Option<SocketAddr>,
+        spare: bool,
+    ) -> impl Future<Output = ()> + Send + use<L> {
         let (handler, drain, kill) = (Arc::clone(&self.handler), self.drain.clone(), self.kill.clone());
         let mut builder = http1::Builder::new();
         builder
@@ -213,8 +263,6 @@ impl Accept {
             .header_read_timeout(self.limits.header_timeout)
             .max_buf_size(self.limits.max_header_bytes.max(8192));
         async move {
-            // Small answers must not wait for the peer's acknowledgement; without it they are only slower.
-            let _ = stream.set_nodelay(true);
             let service = service_fn(move |request| answer(Arc::clone(&handler), request, peer, spare));
             let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
             let work = async {
@@ -242,7 +290,7 @@ fn is_of_the_connection(error: &std::io::Error) -> bool {
 async fn answer(
     handler: Arc<dyn Handler>,
     request: http::Request<Incoming>,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     spare: bool,
 ) -> std::result::Result<http::Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
@@ -257,7 +305,7 @@ async fn answer(
         query: head.uri.query().map(str::to_owned),
         headers: head.headers,
         body,
-        peer: Some(peer),
+        peer,
         spare,
         ..Inbound::new(head.method, head.uri.path())
     };

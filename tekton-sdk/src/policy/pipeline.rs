@@ -142,7 +142,10 @@ impl End {
 /// Says on the attempt's span where it goes. The query stays out: it may hold what is nobody's business.
 fn record_address(request: &Request) {
     let Some((span, endpoint)) = request.call.span.as_ref().zip(request.endpoint.as_ref()) else { return };
-    span.record("server.address", endpoint.host());
+    match endpoint.socket() {
+        Some(path) => span.record("server.address", tracing::field::display(path.display())),
+        None => span.record("server.address", endpoint.host()),
+    };
     if let Some(port) = endpoint.port() {
         span.record("server.port", port);
     }

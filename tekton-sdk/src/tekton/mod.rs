@@ -79,7 +79,11 @@ impl Tekton {
     /// [`Invalid`](crate::ErrorKind::Invalid) if the endpoint is malformed.
     pub fn peer_at(&self, endpoint: &str) -> Result<Peer> {
         let endpoint = Endpoint::parse(endpoint)?;
-        Ok(Peer::at(self.clone(), endpoint.authority().into(), endpoint))
+        let name = match endpoint.socket() {
+            Some(_) => endpoint.to_string().into(),
+            None => endpoint.authority().into(),
+        };
+        Ok(Peer::at(self.clone(), name, endpoint))
     }
 
     /// The typed client of a component that is there now.

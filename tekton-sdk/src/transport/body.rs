@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -166,7 +166,18 @@ impl HttpBody for Body {
                 Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Kind::Empty | Kind::Stream(_) => Poll::Ready(None),
             },
-            Kind::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx),
+            Kind::Stream(stream) => {
+                let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+                loop {
+                    let frame = ready!(stream.as_mut().poll_frame(cx));
+                    // A piece without a byte says nothing, and on HTTP/2 a number of them looks like an attack.
+                    let says_nothing =
+                        matches!(&frame, Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty));
+                    if !says_nothing {
+                        return Poll::Ready(frame);
+                    }
+                }
+            }
         }
     }
 

@@ -1,13 +1,17 @@
-//! HTTP with everything off that the policies do themselves: plain calls over hyper's pool, the rest over reqwest.
+//! HTTP over reqwest, with everything off that the policies do themselves.
 
-use std::{error::Error as StdError, pin::Pin, task::Poll, time::Duration};
+use std::{pin::Pin, task::Poll, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project::pin_project;
 
-use super::{Body, Endpoint, Request, Response, Transport, TransportCapabilities, message::endpoint_for, plain::Plain};
+use super::{
+    Body, Endpoint, Request, Response, Transport, TransportCapabilities,
+    failure::{failure, half_an_answer},
+    message::endpoint_for,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 const SCHEMES: &[&str] = &["http", "https"];
@@ -63,17 +67,12 @@ impl HttpTransportConfig {
     }
 }
 
-/// HTTP/1.1 with kept connections, TLS by rustls. Clones share their connections.
+/// HTTP/1.1 with kept connections over reqwest, TLS by rustls. Clones share their connections.
 ///
-/// No proxy, no redirects, no time-out but that of connecting and no retry of its own, unless asked in the config.
-///
-/// Calls to `http://` take a short road straight to hyper's pool of connections, unless a proxy or redirects are asked for; all
-/// others go through reqwest, which has the same pool at the end of its road.
+/// It is for what a [`MeshTransport`](super::MeshTransport) does not do: proxies and redirects. No proxy, no redirects, no
+/// time-out but that of connecting and no retry of its own, unless asked in the config.
 #[derive(Clone, Debug)]
-pub struct HttpTransport {
-    plain: Option<Plain>,
-    full: reqwest::Client,
-}
+pub struct HttpTransport(reqwest::Client);
 
 impl HttpTransport {
     /// Builds the transport.
@@ -91,7 +90,7 @@ impl HttpTransport {
             .pool_idle_timeout(config.idle_timeout)
             .redirect(redirects)
             .retry(reqwest::retry::never())
-            .tls_backend_preconfigured(super::tls::config()?)
+            .tls_backend_preconfigured(super::tls::config("http/1.1")?)
             .referer(false)
             .no_proxy();
         if let Some(url) = &config.proxy {
@@ -101,13 +100,7 @@ impl HttpTransport {
         }
         let client =
             builder.build().map_err(|e| Error::config("the HTTP transport cannot be set up").with_source(e))?;
-        let direct = config.proxy.is_none() && config.max_redirects == 0;
-        Ok(Self { plain: direct.then(|| Plain::new(config)), full: client })
-    }
-
-    #[cfg(test)]
-    pub(super) const fn takes_the_short_road(&self) -> bool {
-        self.plain.is_some()
+        Ok(Self(client))
     }
 }
 
@@ -115,15 +108,7 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response> {
         let endpoint = endpoint_for(&request, SCHEMES)?;
-        if let Some(plain) = self.plain.as_ref().filter(|_| endpoint.scheme() == "http") {
-            let sent = plain.send(&endpoint, request)?;
-            let answer = sent.await.map_err(|e| {
-                let kind = if e.is_connect() { ErrorKind::Connect } else { ErrorKind::Interrupted };
-                failure(kind, &endpoint, e)
-            })?;
-            return Ok(received(answer, |e| e));
-        }
-        let sent = self.full.execute(outgoing(&endpoint, request));
+        let sent = self.0.execute(outgoing(&endpoint, request));
         let answer = sent.await.map_err(|e| {
             let kind = match () {
                 () if e.is_connect() => ErrorKind::Connect,
@@ -132,7 +117,10 @@ impl Transport for HttpTransport {
             };
             failure(kind, &endpoint, e.without_url())
         })?;
-        Ok(received(answer.into(), reqwest::Error::without_url))
+        let (head, body) = http::Response::from(answer).into_parts();
+        let whole = body.size_hint().exact() == Some(0);
+        let body = if whole { Body::empty() } else { Body::from_http(Answer(body)) };
+        Ok(Response::with_headers(head.status, head.headers, body))
     }
 
     fn capabilities(&self) -> TransportCapabilities {
@@ -154,74 +142,23 @@ fn outgoing(endpoint: &Endpoint, request: Request) -> reqwest::Request {
     outgoing
 }
 
-/// The head of an answer and the stream of its body.
-fn received<B, E, F>(answer: http::Response<B>, private: fn(E) -> F) -> Response
-where
-    B: HttpBody<Data = Bytes, Error = E> + Send + 'static,
-    E: 'static,
-    F: StdError + Send + Sync + 'static,
-{
-    let (head, body) = answer.into_parts();
-    let body =
-        if body.size_hint().exact() == Some(0) { Body::empty() } else { Body::from_http(Answer { body, private }) };
-    Response::with_headers(head.status, head.headers, body)
-}
-
-/// Says whether anything can have been sent. No URL is in the source: a query may hold what is private.
-fn failure(kind: ErrorKind, endpoint: &Endpoint, error: impl StdError + Send + Sync + 'static) -> Error {
-    if let Some(ours) = own(&error) {
-        return ours;
-    }
-    let what = match kind {
-        ErrorKind::Connect => format!("no connection to {endpoint} could be made"),
-        ErrorKind::Invalid => format!("the request to {endpoint} is malformed"),
-        _ => format!("the connection to {endpoint} broke before an answer"),
-    };
-    Error::new(kind, what).with_source(error)
-}
-
-/// The error of a streamed request body, found again below the library's own.
-fn own(error: &dyn StdError) -> Option<Error> {
-    let mut next = error.source();
-    while let Some(source) = next {
-        if let Some(ours) = source.downcast_ref::<Error>() {
-            return Some(Error::new(ours.kind(), ours.to_string()));
-        }
-        next = source.source();
-    }
-    None
-}
-
-/// An answer's body with its errors turned into ours, once what is private has been taken out of them.
+/// An answer's body with its errors turned into ours. Their URLs may hold what is private.
 #[pin_project]
-struct Answer<B, E, F> {
-    #[pin]
-    body: B,
-    private: fn(E) -> F,
-}
+struct Answer(#[pin] reqwest::Body);
 
-impl<B, E, F> HttpBody for Answer<B, E, F>
-where
-    B: HttpBody<Data = Bytes, Error = E>,
-    F: StdError + Send + Sync + 'static,
-{
+impl HttpBody for Answer {
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let answer = self.project();
-        let private = *answer.private;
-        answer.body.poll_frame(cx).map_err(|e| {
-            let broke = Error::new(ErrorKind::Interrupted, "the connection broke before the answer was whole");
-            broke.with_source(private(e))
-        })
+        self.project().0.poll_frame(cx).map_err(|e| half_an_answer(e.without_url()))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.size_hint()
     }
 }

@@ -1,17 +1,20 @@
 //! Seam: how a request reaches a component and its answer comes back.
 //!
 //! [`Transport`] is the client's side, [`Handler`] the server's; bodies are streams of bytes on both.
-//! [`HttpTransport`] speaks HTTP, [`MemoryTransport`] calls a [`Handler`] of the same process.
+//! [`MeshTransport`] speaks HTTP to the components of a mesh, [`HttpTransport`] to the open internet and through proxies,
+//! [`MemoryTransport`] calls a [`Handler`] of the same process.
 
 mod body;
 mod endpoint;
 #[cfg(feature = "http")]
+mod failure;
+#[cfg(feature = "http")]
 mod http;
 mod memory;
+#[cfg(feature = "http")]
+mod mesh;
 mod message;
 mod origin;
-#[cfg(feature = "http")]
-mod plain;
 mod spare;
 #[cfg(feature = "http")]
 mod tls;
@@ -28,6 +31,9 @@ pub use endpoint::Endpoint;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use mesh::{MeshTransport, MeshTransportConfig};
 pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponseParts, Safety};
 pub use origin::Origin;
 pub(crate) use spare::Spare;

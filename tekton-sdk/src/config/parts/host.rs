@@ -19,6 +19,8 @@ use crate::{env, error::FieldError};
 /// let config = HostConfig::default();
 /// assert_eq!(config.bind, Ipv4Addr::LOCALHOST);
 /// assert_eq!(config.port, 0);
+/// assert!(config.tcp);
+/// assert_eq!(config.unix_socket, None);
 /// assert_eq!(config.advertise_host, None);
 /// assert_eq!(config.request_timeout, Duration::from_secs(30));
 /// assert_eq!(config.header_timeout, Duration::from_secs(10));
@@ -41,6 +43,11 @@ pub struct HostConfig {
     pub bind: IpAddr,
     /// The port that is listened on; 0 takes any free one. Default: 0.
     pub port: u16,
+    /// Whether it is listened on a port at all. Default: yes.
+    pub tcp: bool,
+    /// The absolute path of a Unix socket that is listened on besides the port, or alone where [`Self::tcp`] is off. Others are
+    /// told of it only where it is alone, because whoever asks the directory may be on another machine. Default: none.
+    pub unix_socket: Option<String>,
     /// The host under which others reach this process. Default: none, the bound address, or `localhost` if that is
     /// unspecified.
     pub advertise_host: Option<String>,
@@ -92,6 +99,8 @@ impl Default for HostConfig {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
+            tcp: true,
+            unix_socket: None,
             advertise_host: None,
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
@@ -124,6 +133,20 @@ impl HostConfig {
     #[must_use]
     pub const fn with_port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Sets [`Self::tcp`].
+    #[must_use]
+    pub const fn with_tcp(mut self, tcp: bool) -> Self {
+        self.tcp = tcp;
+        self
+    }
+
+    /// Sets [`Self::unix_socket`].
+    #[must_use]
+    pub fn with_unix_socket(mut self, path: impl Into<String>) -> Self {
+        self.unix_socket = Some(path.into());
         self
     }
 
@@ -244,6 +267,7 @@ impl HostConfig {
     pub fn validate(&self) -> Vec<FieldError> {
         let checks = [
             env::check("host.port", self.port),
+            self.unix_socket.as_deref().and_then(|path| env::check("host.unix_socket", path)),
             self.advertise_host.as_deref().and_then(|advertise_host| env::check("host.advertise_host", advertise_host)),
             env::check("host.request_timeout", self.request_timeout),
             env::check("host.header_timeout", self.header_timeout),

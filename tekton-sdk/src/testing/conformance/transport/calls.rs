@@ -151,8 +151,11 @@ pub async fn a_foreign_scheme_is_invalid_and_not_sent<S: TransportSubject + ?Siz
     let listening = serve(subject, handler).await;
     let schemes = subject.transport().capabilities().schemes;
     assert!(schemes.contains(&listening.endpoint().scheme()), "the far end's scheme is declared");
-    for scheme in ["http", "https", "memory"].into_iter().filter(|scheme| !schemes.contains(scheme)) {
-        let foreign = Endpoint::parse(&format!("{scheme}://{}", listening.endpoint().authority()));
+    for scheme in ["http", "https", "memory", "unix"].into_iter().filter(|scheme| !schemes.contains(scheme)) {
+        let foreign = match scheme {
+            "unix" => Endpoint::parse("unix:/run/law.sock"),
+            _ => Endpoint::parse(&format!("{scheme}://{}", listening.endpoint().authority())),
+        };
         let outgoing = request(Method::GET, "/").with_endpoint(foreign.expect("it is an endpoint"));
         let error = subject.transport().send(outgoing).await.expect_err("it cannot be sent");
         assert_eq!(error.kind(), ErrorKind::Invalid, "{}", error.report());
