@@ -180,7 +180,7 @@ async fn an_answer_never_crosses_from_one_caller_to_another() {
             Identity::new("reader").with_scopes(["notes"]),
             Identity::new("reader").with_scopes(["notes", "secrets"]),
         ];
-        let as_reader = |identity| Context::new().with_identity(identity).scope(read(&mine));
+        let as_reader = |identity: Identity| Context::new().with_identity(Some(identity)).scope(read(&mine));
         for reply in join_all(readers.map(as_reader)).await {
             assert!(reply.is_ok());
         }

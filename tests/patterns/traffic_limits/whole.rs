@@ -51,7 +51,8 @@ impl Mesh {
 fn both_stand_at_their_place_of_the_pipeline() {
     let tekton = Tekton::builder().build().unwrap();
     let stages: Vec<_> = tekton.pipeline().stages().collect();
-    assert_eq!(stages, ["deadline", "retry", "attempt", "rate", "breaker", "bulkhead", "attempt-timeout"]);
+    let at = stages.iter().position(|stage| *stage == "rate").unwrap();
+    assert_eq!(stages[at - 1..=at + 3], ["attempt", "rate", "breaker", "bulkhead", "attempt-timeout"]);
 }
 
 #[tokio::test(start_paused = true)]
