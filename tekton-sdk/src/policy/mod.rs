@@ -2,6 +2,7 @@
 
 mod attempt;
 mod backoff;
+mod balance;
 mod budget;
 mod classify;
 mod config;
@@ -20,6 +21,7 @@ use crate::{
 pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
 pub use backoff::Backoff;
+pub use balance::{BalanceConfig, Balancer, Instances, Measured, Picked, StickyKey, Weights};
 pub use budget::{RetryBudget, RetryBudgets};
 pub use classify::{ByKind, Classify, judge};
 pub(crate) use classify::{asked_wait, of_error};

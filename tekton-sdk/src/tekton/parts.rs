@@ -4,12 +4,17 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{Doubts, Inner, RequestConfig, Tekton, attempt::Attempts};
+use super::{
+    Inner, RequestConfig, Tekton,
+    attempt::Attempts,
+    resolve::{Resolves, Sources},
+};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{
-        AttemptTimeout, Backoff, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry, RetryBudgets, RetryConfig,
+        AttemptTimeout, Backoff, BalanceConfig, Balancer, ByKind, Classify, DeadlinePolicy, Pipeline, Policy, Retry,
+        RetryBudgets, RetryConfig, Weights,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
@@ -32,6 +37,10 @@ pub struct Parts {
     pub defaults: RequestConfig,
     /// How calls are tried again.
     pub retry: RetryConfig,
+    /// How calls are spread over the instances of a component.
+    pub balance: BalanceConfig,
+    /// By which weights the calls to some components are divided, by the names that they are called by.
+    pub weights: Vec<(String, Weights)>,
     /// How long to wait between attempts, if not as [`Self::retry`] says.
     pub backoff: Option<Backoff>,
     /// What an outcome says about the callee.
@@ -67,6 +76,8 @@ impl Parts {
             cache: DirectoryConfig::default(),
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
+            balance: BalanceConfig::default(),
+            weights: Vec::new(),
             backoff: None,
             classify: Arc::new(ByKind),
             attempt_policies: Vec::new(),
@@ -97,14 +108,22 @@ impl Parts {
             retry = retry.with_backoff(backoff);
         }
         let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(DeadlinePolicy::new(clock.clone())), Arc::new(retry)];
-        policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
+        let attempts =
+            Attempts::new(Arc::clone(&self.classify), clock.clone(), random.clone(), self.observers.clone());
+        policies.push(Arc::new(attempts.with_others_behind(!self.policies.is_empty())));
         policies.extend(self.attempt_policies);
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
         let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
+        let balancer =
+            Balancer::observed(self.balance, clock.clone(), random.clone(), self.observers.clone());
+        for (target, weights) in self.weights {
+            balancer.set_weights(&target, weights);
+        }
         let mut introspect = self.introspect;
         introspect.push(Arc::new(budgets.clone()));
         introspect.push(Arc::new(directory.clone()));
+        introspect.push(Arc::new(balancer.clone()));
         let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
         let metrics = Metrics::register(&self.registry, Arc::clone(&introspect))?;
@@ -117,8 +136,12 @@ impl Parts {
             source: self.source.into(),
             pipeline: Pipeline::new(policies, Arc::clone(&transport), clock.clone()),
             transport,
-            directory,
-            doubts: Doubts::new(clock.clone()),
+            resolves: Arc::new(Resolves::new(Sources {
+                directory,
+                balancer,
+                classify: self.classify,
+                clock: clock.clone(),
+            })),
             budgets,
             defaults,
             clock,

@@ -17,7 +17,7 @@ use crate::{
     policy::RetryBudget,
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
-    transport::{Endpoint, Request, Response},
+    transport::{Endpoint, Request, Response, Tried},
     wire::{baggage::BAGGAGE, headers, trace::TraceContext},
 };
 
@@ -43,15 +43,13 @@ struct Inner {
 }
 
 enum To {
-    Found(Box<Resolve>),
+    Found(Arc<Resolve>),
     At(Endpoint),
 }
 
 impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
-        let directory = tekton.0.directory.clone();
-        let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Box::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
+        let to = To::Found(tekton.0.resolves.of(Arc::clone(&name), query));
         Self::new(tekton, name, to)
     }
 
@@ -120,6 +118,10 @@ impl Peer {
         let told = tekton.observers.any().then(|| Arc::clone(&request.call.operation));
         let span = self.span(&request);
         request.call.metrics = Some(metrics.clone());
+        request.call.tried = match &self.0.to {
+            To::Found(resolve) if resolve.several() => Some(Tried::default()),
+            _ => None,
+        };
         let pipeline = &tekton.pipeline;
         let start = || match &self.0.to {
             To::Found(resolve) => pipeline.run(Some(&**resolve), request),

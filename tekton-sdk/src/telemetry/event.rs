@@ -80,6 +80,40 @@ pub enum Event<'a> {
         /// The breaker's key.
         breaker: &'a str,
     },
+    /// An instance of a component does worse than it may.
+    #[non_exhaustive]
+    Ejected {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// The instance's endpoint.
+        endpoint: &'a str,
+        /// Why: `failures_in_a_row`, `success_rate`, or `probe` when it failed again on its return.
+        reason: &'static str,
+        /// For how long.
+        wait: Duration,
+        /// Whether it is kept out; not where too many others are already.
+        out: bool,
+    },
+    /// An instance that was ejected is called again.
+    #[non_exhaustive]
+    Returned {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// The instance's endpoint.
+        endpoint: &'a str,
+    },
+    /// Too few instances of a component are well to leave the others out: all are called from now on, or no longer.
+    #[non_exhaustive]
+    Panic {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// Whether it begins.
+        began: bool,
+        /// How many instances are well.
+        well: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// The directory is down, and its last answer is served.
     #[non_exhaustive]
     DirectoryStale {
@@ -126,13 +160,16 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 14] = [
         "call_ended",
         "attempt_ended",
         "retrying",
         "not_retried",
         "breaker_changed",
         "breaker_refused",
+        "ejected",
+        "returned",
+        "panic",
         "directory_stale",
         "presence_changed",
         "served",
@@ -150,6 +187,9 @@ impl Event<'_> {
             Self::NotRetried { .. } => "not_retried",
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::BreakerRefused { .. } => "breaker_refused",
+            Self::Ejected { .. } => "ejected",
+            Self::Returned { .. } => "returned",
+            Self::Panic { .. } => "panic",
             Self::DirectoryStale { .. } => "directory_stale",
             Self::PresenceChanged { .. } => "presence_changed",
             Self::Served { .. } => "served",
@@ -201,6 +241,23 @@ impl Event<'_> {
                 show("reason", &reason);
             }
             Self::BreakerRefused { breaker } => show("breaker", &breaker),
+            Self::Ejected { target, endpoint, reason, wait, out } => {
+                show("target", &target);
+                show("endpoint", &endpoint);
+                show("reason", &reason);
+                show("wait", &seconds(wait));
+                show("out", &out);
+            }
+            Self::Returned { target, endpoint } => {
+                show("target", &target);
+                show("endpoint", &endpoint);
+            }
+            Self::Panic { target, began, well, of } => {
+                show("target", &target);
+                show("began", &began);
+                show("well", &well);
+                show("of", &of);
+            }
             Self::DirectoryStale { query } => show("query", &query),
             Self::PresenceChanged { component, presence } => {
                 show("component", &component);

@@ -62,6 +62,8 @@ pub const BREAKER_STATE: &str = "integration_breaker_state";
 pub const BREAKER_TRANSITIONS_TOTAL: &str = "integration_breaker_transitions_total";
 /// Counter: calls that a breaker refused, by [`BREAKER`].
 pub const BREAKER_REFUSALS_TOTAL: &str = "integration_breaker_refusals_total";
+/// Gauge: instances of a component that are kept out at this moment, by [`TARGET`].
+pub const INSTANCES_EJECTED: &str = "integration_instances_ejected";
 /// Counter: requests that were answered, by [`COMPONENT`], [`OPERATION`] and [`STATUS`].
 pub const SERVED_TOTAL: &str = "integration_served_total";
 /// Histogram: how long a served operation took, by [`COMPONENT`] and [`OPERATION`].
@@ -142,6 +144,8 @@ pub const METRICS: &[Metric] = {
             "Changes of a breaker's state."),
         metric(Counter, BREAKER_REFUSALS_TOTAL, &[BREAKER],
             "Calls that a breaker refused."),
+        metric(Gauge, INSTANCES_EJECTED, &[TARGET],
+            "Instances of a component that are kept out at this moment."),
         metric(Counter, SERVED_TOTAL, &[COMPONENT, OPERATION, STATUS],
             "Requests for operations that were answered, by status."),
         metric(Histogram, SERVED_DURATION_SECONDS, &[COMPONENT, OPERATION],

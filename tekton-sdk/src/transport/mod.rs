@@ -14,6 +14,7 @@ mod plain;
 mod spare;
 #[cfg(feature = "http")]
 mod tls;
+mod tried;
 
 use std::fmt;
 
@@ -29,6 +30,7 @@ pub use http::{HttpTransport, HttpTransportConfig};
 pub use memory::{Binding, MemoryTransport};
 pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponseParts, Safety};
 pub(crate) use spare::Spare;
+pub(crate) use tried::Tried;
 
 /// Carries a request to an endpoint and brings the answer back.
 ///
