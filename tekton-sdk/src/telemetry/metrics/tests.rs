@@ -72,6 +72,7 @@ fn every_metric_of_the_table_is_gathered_with_its_kind_and_labels() {
         }
         fn gauges(&self, emit: &mut dyn FnMut(Gauge<'_>)) {
             emit(Gauge { name: names::RETRY_BUDGET_LEFT, key: "summarizer", value: 9.5 });
+            emit(Gauge { name: names::INSTANCES_EJECTED, key: "summarizer", value: 1.0 });
         }
     }
     let registry = Registry::new();
