@@ -10,7 +10,7 @@ use crate::{
     env::{self, Env},
     error::{Error, Result},
     patterns::breaker::{BreakerPolicy, Breakers},
-    policy::{Backoff, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, ReuseConfig},
+    policy::{Backoff, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, ReuseConfig, Weights},
     random::Random,
     tekton::{Parts, Tekton},
     telemetry::{Introspect, Observer, Observers},
@@ -27,6 +27,7 @@ pub struct TektonBuilder {
     transport: Option<Arc<dyn Transport>>,
     directory: Option<Arc<dyn Directory>>,
     policies: Vec<Arc<dyn Policy>>,
+    weights: Vec<(String, Weights)>,
     backoff: Option<Backoff>,
     hedge: Option<HedgeConfig>,
     reuse: Option<ReuseConfig>,
@@ -49,6 +50,7 @@ impl Tekton {
             transport: None,
             directory: None,
             policies: Vec::new(),
+            weights: Vec::new(),
             backoff: None,
             hedge: None,
             reuse: None,
@@ -178,6 +180,13 @@ impl TektonBuilder {
         self
     }
 
+    /// Divides the calls to this component by weights of versions or instances: a canary. It is named as
+    /// [`Tekton::peer`] names it; [`Tekton::set_weights`] changes them later. Default: all instances are alike.
+    pub fn weights(mut self, target: impl Into<String>, weights: Weights) -> Self {
+        self.weights.push((target.into(), weights));
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -226,6 +235,8 @@ impl TektonBuilder {
         parts.cache = config.directory;
         parts.defaults = config.request;
         parts.retry = config.retry;
+        parts.balance = config.balance;
+        parts.weights = self.weights;
         parts.policies = self.policies;
         parts.backoff = self.backoff;
         parts.hedge = self.hedge;

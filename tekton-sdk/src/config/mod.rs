@@ -43,7 +43,7 @@ use crate::{
     env,
     error::{FieldError, Result},
     names::Instance,
-    policy::RetryConfig,
+    policy::{BalanceConfig, RetryConfig},
     tekton::RequestConfig,
 };
 
@@ -85,6 +85,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Breakers. Default: [`BreakerSettings::default`].
     pub breaker: BreakerSettings,
+    /// Several instances of a component. Default: [`BalanceConfig::default`].
+    pub balance: BalanceConfig,
     /// Batches. Default: [`BatchSettings::default`].
     pub batch: BatchSettings,
 }
@@ -124,6 +126,7 @@ impl Config {
             self.host.validate(),
             self.telemetry.validate(),
             self.breaker.validate(),
+            self.balance.validate(),
             self.batch.validate(),
         ]
         .concat()
@@ -182,6 +185,13 @@ impl Config {
     #[must_use]
     pub fn with_breaker(mut self, breaker: BreakerSettings) -> Self {
         self.breaker = breaker;
+        self
+    }
+
+    /// Sets [`Self::balance`].
+    #[must_use]
+    pub fn with_balance(mut self, balance: BalanceConfig) -> Self {
+        self.balance = balance;
         self
     }
 

@@ -25,6 +25,7 @@ fn problems(text: &str) -> Vec<String> {
 fn other(setting: &Setting) -> &'static str {
     match setting.kind {
         _ if setting.path == "retry.base_delay" => "2s",
+        _ if setting.path == "balance.max_ejection_time" => "10m",
         Kind::Duration { .. } => "11s",
         Kind::Count { .. } => "17",
         Kind::Bytes { .. } => "9KiB",
@@ -95,6 +96,7 @@ fn every_field_is_checked_in_code() {
     for setting in SETTINGS {
         let (low, high) = match setting.kind {
             Kind::Duration { max, .. } => ("", format!("{}s", max.as_secs() + 1)),
+            Kind::Count { min: 0, max } => ("", (max + 1).to_string()),
             Kind::Count { max, .. } => ("0", (max + 1).to_string()),
             Kind::Bytes { max, .. } => ("0", (max + 1).to_string()),
             Kind::Url | Kind::Host | Kind::Socket | Kind::Names | Kind::Networks => ("", "a b".to_owned()),

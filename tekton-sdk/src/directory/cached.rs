@@ -120,7 +120,7 @@ impl CachedDirectory {
     #[must_use]
     pub fn peek(&self, query: &Query) -> Option<Arc<[Entry]>> {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
-        self.peek_into(slots.get(query)?)
+        self.peek_into(slots.get(query)?, self.0.clock.now())
     }
 
     /// Where the answer to a query is remembered, for those who ask the same again and again.
@@ -128,15 +128,15 @@ impl CachedDirectory {
         Place(self.slot(query))
     }
 
-    /// The same as [`Self::peek`], without looking for the query.
-    pub(crate) fn peek_at(&self, place: &Place) -> Option<Arc<[Entry]>> {
-        self.peek_into(&place.0)
+    /// The same as [`Self::peek`], without looking for the query and at the clock.
+    pub(crate) fn peek_at(&self, place: &Place, now: Instant) -> Option<Arc<[Entry]>> {
+        self.peek_into(&place.0, now)
     }
 
-    fn peek_into(&self, slot: &Slot) -> Option<Arc<[Entry]>> {
+    fn peek_into(&self, slot: &Slot, now: Instant) -> Option<Arc<[Entry]>> {
         let known = slot.lock();
         let (found, at) = known.found.as_ref().filter(|_| !known.doubted)?;
-        let fresh = self.0.clock.now().saturating_duration_since(*at) <= self.0.lifetime(found);
+        let fresh = now.saturating_duration_since(*at) <= self.0.lifetime(found);
         let found = fresh.then(|| Arc::clone(found))?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
@@ -409,8 +409,9 @@ mod tests {
         let [a, b] = ["a", "b"].map(Query::name);
         cached.lookup(&a).await.unwrap();
         let place = cached.place(&a);
-        assert_eq!(cached.peek_at(&place).unwrap()[0].id, "a-1");
+        let now = cached.0.clock.now();
+        assert_eq!(cached.peek_at(&place, now).unwrap()[0].id, "a-1");
         cached.lookup(&b).await.unwrap();
-        assert_eq!((cached.peek_at(&place), cached.peek(&a)), (None, None));
+        assert_eq!((cached.peek_at(&place, now), cached.peek(&a)), (None, None));
     }
 }

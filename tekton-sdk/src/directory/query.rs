@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Reverse,
+    collections::HashMap,
     hash::{Hash, Hasher},
     sync::Arc,
     time::SystemTime,
@@ -26,11 +27,11 @@ pub enum HealthFilter {
     Healthy,
 }
 
-/// Who comes first. Equal ones are ordered newest first, then by id.
+/// Who comes first. Equal ones are ordered newest first, then by id. The calls of a peer are spread over those that are equal.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Rank {
-    /// The newest registration.
+    /// The newest registration. All that have its name are equal to it, however old: they are instances of one component.
     #[default]
     Newest,
     /// The highest sum of scores over the capabilities that were asked for.
@@ -298,6 +299,51 @@ impl Query {
             candidates.sort_by_key(|candidate| candidate.entry.healthy == Some(false));
         }
         candidates.into_iter().map(Candidate::into_choice).collect()
+    }
+
+    /// Puts those together that are equal by the rank, in their order. Who is known to be ill is among the ill, if that makes a
+    /// difference.
+    pub(crate) fn alike<'a>(&self, entries: &'a [Entry]) -> Vec<Vec<&'a Entry>> {
+        let mut groups: Vec<Vec<&Entry>> = Vec::new();
+        let mut by_name: HashMap<(bool, String), usize> = HashMap::new();
+        for entry in entries {
+            let is_ill = |entry: &Entry| self.health == HealthFilter::Usable && entry.healthy == Some(false);
+            let place = match self.rank {
+                Rank::Newest => {
+                    let key = (is_ill(entry), entry.name.to_ascii_lowercase());
+                    *by_name.entry(key).or_insert(groups.len())
+                }
+                _ => {
+                    let ties = |with: &Entry| is_ill(with) == is_ill(entry) && self.ties(with, entry);
+                    let last = groups.last().and_then(|group| group.first());
+                    if last.is_some_and(|with| ties(with)) { groups.len() - 1 } else { groups.len() }
+                }
+            };
+            match groups.get_mut(place) {
+                Some(group) => group.push(entry),
+                None => groups.push(vec![entry]),
+            }
+        }
+        groups
+    }
+
+    /// Whether the rank makes no difference between the two.
+    fn ties(&self, a: &Entry, b: &Entry) -> bool {
+        let low =
+            |a: Option<f64>, b: Option<f64>| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY)).is_eq();
+        let rate = |entry: &Entry| entry.metadata.success_rate.unwrap_or(0.0);
+        let same_score = || self.score(a).unwrap_or(0.0).total_cmp(&self.score(b).unwrap_or(0.0)).is_eq();
+        let same_rate = || rate(a).total_cmp(&rate(b)).is_eq();
+        let same_latency = || low(a.metadata.avg_response_time, b.metadata.avg_response_time);
+        let same_cost = || low(a.metadata.cost, b.metadata.cost);
+        match self.rank {
+            Rank::Newest => a.name.eq_ignore_ascii_case(&b.name),
+            Rank::Score => same_score(),
+            Rank::Health => illness(a) == illness(b) && same_rate(),
+            Rank::Latency => same_latency(),
+            Rank::Cost => same_cost(),
+            Rank::Weighted(_) => same_score() && same_rate() && same_latency() && same_cost(),
+        }
     }
 
     /// The sum of what is known; `None` if no score is.

@@ -111,6 +111,8 @@ const fn count(max: u64) -> Kind {
     Kind::Count { min: 1, max }
 }
 
+const PERCENT: Kind = Kind::Count { min: 0, max: 100 };
+
 const BODY: Kind = Kind::Bytes { min: 1, max: NO_MAX };
 
 /// Every setting, in the order of the documentation.
@@ -230,6 +232,18 @@ pub const SETTINGS: &[Setting] = &[
         "how long a half-open breaker waits for its probes"),
     Setting::new("breaker.max_keys", "TEKTON_BREAKER_MAX_KEYS", count(1_000_000), Some("1024"),
         "how many breakers are kept"),
+    Setting::new("balance.enabled", "TEKTON_BALANCE_ENABLED", Kind::Flag, Some("true"),
+        "whether calls are spread over the instances of a component"),
+    Setting::new("balance.consecutive_failures", "TEKTON_BALANCE_CONSECUTIVE_FAILURES", count(1_000_000), Some("5"),
+        "how many failures in a row eject an instance"),
+    Setting::new("balance.ejection_time", "TEKTON_BALANCE_EJECTION_TIME", time(MILLI, DAY), Some("30s"),
+        "how long an instance is ejected, times how often it was"),
+    Setting::new("balance.max_ejection_time", "TEKTON_BALANCE_MAX_EJECTION_TIME", time(MILLI, DAY), Some("5m"),
+        "the longest that an instance is ejected; at least `balance.ejection_time`"),
+    Setting::new("balance.max_ejected_percent", "TEKTON_BALANCE_MAX_EJECTED_PERCENT", PERCENT, Some("50"),
+        "the share of a component's instances that may be ejected at once, in percent; one always stays, 0 ejects none"),
+    Setting::new("balance.panic_percent", "TEKTON_BALANCE_PANIC_PERCENT", PERCENT, Some("50"),
+        "when a smaller share of a component's instances is well, in percent, ejections are ignored"),
     Setting::new("batch.max_items", "TEKTON_BATCH_MAX_ITEMS", count(1_000_000), Some("100"),
         "how many items make a batch; nothing reads it yet")
         .or(&[Alias::Same("INTEGRATION_BATCH_SIZE")]),

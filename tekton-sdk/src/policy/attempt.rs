@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Next, Policy};
 use crate::{
     error::{Error, ErrorKind, Result},
-    time::{BoxFuture, SharedClock},
+    time::{BoxFuture, Deadline, SharedClock},
     transport::{Request, Response},
 };
 
@@ -33,9 +33,11 @@ impl Policy for AttemptTimeout {
         "attempt-timeout"
     }
 
-    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+    fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let own = request.call.extensions.get::<AttemptLimit>().map(|own| own.0);
         let Some(limit) = own.or(self.limit) else { return next.run(request) };
+        let began = request.call.began.unwrap_or_else(|| self.clock.now());
+        request.call.gives_up = Some(Deadline::after(began, limit));
         let work = next.run(request);
         Box::pin(async move {
             match self.clock.timeout(limit, work).await {

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod backoff;
+mod balance;
 mod budget;
 mod bulkhead;
 mod classify;
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) use attempt::AttemptLimit;
 pub use attempt::AttemptTimeout;
 pub use backoff::Backoff;
+pub use balance::{BalanceConfig, Balancer, Instances, Picked, StickyKey, Weights};
 pub use budget::{RetryBudget, RetryBudgets};
 pub use bulkhead::Bulkhead;
 pub use classify::{ByKind, Classify, judge};

@@ -24,7 +24,7 @@ use crate::{
 /// 10. `bulkhead`: how many attempts run at once, and how many wait for a place; off unless a rule says otherwise;
 /// 11. `attempt-timeout`: one attempt, if a limit is set;
 /// 12. the policies that the builder adds, in the order in which they were added;
-/// 13. `resolve`: finds the endpoint, the newest that answers first;
+/// 13. `resolve`: finds the instance, of two the one with less to do, and keeps out those that do worse than the others;
 /// 14. `budget`: sets aside what the attempt may cost, and counts what it did, if the call has a budget;
 /// 15. the transport: writes the time that is left and the attempt's number, sends, reads a collected answer under its cap
 ///     and turns a failing status into an error.

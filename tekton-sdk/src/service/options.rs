@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
-use crate::{context::Allowance, patterns::request::Call};
+use crate::{context::Allowance, patterns::request::Call, policy::StickyKey};
 
 /// What the calls of a generated client are to have otherwise than the handle says: given to its `with`, which makes a client
 /// that has them.
@@ -104,6 +104,13 @@ impl CallOptions {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Keeps to one instance of the component: all calls with this key go to the same one as long as it is well, whoever makes
+    /// them. See [`StickyKey`].
+    #[must_use]
+    pub fn sticky(self, key: impl AsRef<[u8]>) -> Self {
+        self.extension(StickyKey::new(key))
     }
 
     /// Attaches a value for policies of the application's own.

@@ -28,7 +28,7 @@ impl Alternate for Tekton {
 impl Tekton {
     /// The name of the best component that has a capability, but for one.
     async fn other(&self, capability: &str, but: &str) -> Result<Arc<str>> {
-        let found = self.0.directory.lookup(&Query::capability(capability)).await?;
+        let found = self.directory().lookup(&Query::capability(capability)).await?;
         let other = found.iter().find(|entry| !entry.name.eq_ignore_ascii_case(but));
         other.map(|entry| entry.name.as_str().into()).ok_or_else(|| {
             let what = format!("no component but {but} is registered with the capability {capability}");

@@ -20,16 +20,25 @@ pub(super) struct Attempts {
     clock: SharedClock,
     random: Random,
     observers: Observers,
+    /// Whether policies of the application's own run behind it: they may wait, before the call and after it.
+    others_behind: bool,
 }
 
 impl Attempts {
     pub(super) fn new(classify: Arc<dyn Classify>, clock: SharedClock, random: Random, observers: Observers) -> Self {
-        Self { classify, clock, random, observers }
+        Self { classify, clock, random, observers, others_behind: false }
+    }
+
+    /// Says whether policies of the application's own run behind it.
+    pub(super) const fn with_others_behind(mut self, others_behind: bool) -> Self {
+        self.others_behind = others_behind;
+        self
     }
 
     /// Begins to watch. The first attempt begins with the call; the wait for it would be nothing but the stages' own work.
     fn begin(&self, call: &mut CallInfo) -> Attempt<'_> {
         let began = call.began.filter(|_| call.attempt == 1).unwrap_or_else(|| self.clock.now());
+        call.began = (!self.others_behind).then_some(began);
         let told = self.observers.any().then(|| (Arc::clone(&call.target), Arc::clone(&call.operation)));
         let (metrics, deadline) = (call.metrics.take(), call.deadline);
         Attempt { stage: self, metrics, told, number: call.attempt, deadline, began, ended: false }
@@ -62,7 +71,9 @@ impl Policy for Attempts {
         Box::pin(async move {
             let mut outcome = work.await;
             let verdict = judge(&*self.classify, &mut outcome);
-            let ended = attempt.end(|_| Some(verdict));
+            let known = outcome.as_ref().ok().and_then(|response| response.ended).filter(|_| !self.others_behind);
+            let ended = known.unwrap_or_else(|| self.clock.now());
+            attempt.end(ended, Some(verdict));
             if let Ok(response) = &mut outcome {
                 response.ended = Some(ended);
             }
@@ -93,17 +104,15 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn end(&mut self, verdict: impl FnOnce(Instant) -> Option<Verdict>) -> Instant {
+    fn end(&mut self, now: Instant, verdict: Option<Verdict>) {
         self.ended = true;
-        let now = self.stage.clock.now();
-        let (verdict, took) = (verdict(now), now.saturating_duration_since(self.began));
+        let took = now.saturating_duration_since(self.began);
         if let Some(metrics) = &self.metrics {
             metrics.attempt(took, verdict);
         }
         if let Some((target, operation)) = &self.told {
             self.stage.observers.tell(&Event::AttemptEnded { target, operation, attempt: self.number, took, verdict });
         }
-        now
     }
 }
 
@@ -111,8 +120,9 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.ended {
             // Dropped at its deadline, the callee was too slow; dropped before, nobody waited for it any more.
-            let deadline = self.deadline;
-            self.end(|now| deadline.filter(|deadline| deadline.is_past(now)).map(|_| Verdict::Failure));
+            let now = self.stage.clock.now();
+            let late = self.deadline.filter(|deadline| deadline.is_past(now));
+            self.end(now, late.map(|_| Verdict::Failure));
         }
     }
 }

@@ -44,12 +44,12 @@ impl Tekton {
     /// Dropping the future leaves the asking to the next caller.
     pub async fn choose(&self, query: &Query) -> Result<Vec<Choice>> {
         query.check()?;
-        let found = self.0.directory.lookup(&query.before_measuring()).await?;
+        let found = self.directory().lookup(&query.before_measuring()).await?;
         Ok(query.weigh(found.to_vec(), &|entry| self.measured(entry)))
     }
 
-    /// What this process has measured of the endpoint of an entry: where a balancer's figures come in.
-    fn measured(&self, _entry: &Entry) -> Option<Measured> {
-        None
+    /// What this process has measured of the endpoint of an entry.
+    fn measured(&self, entry: &Entry) -> Option<Measured> {
+        self.balancer().measured(&entry.endpoint)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     contract::Entry,
     directory::{CachedDirectory, Query, Watch},
     error::Result,
-    policy::{Pipeline, ReplyCache, RetryBudgets},
+    policy::{Balancer, Pipeline, ReplyCache, RetryBudgets, Weights},
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
     time::SharedClock,
@@ -29,8 +29,9 @@ pub use client::Client;
 pub use config::RequestConfig;
 pub use parts::Parts;
 pub use peer::Peer;
-pub(crate) use resolve::Doubts;
 pub(crate) use spend::{Price, SpendLimit};
+
+use self::resolve::Resolves;
 
 /// What a process needs to call and to serve: connections, what it knows of others, policies, metrics.
 ///
@@ -42,9 +43,8 @@ struct Inner {
     source: Arc<str>,
     caller: Option<HeaderValue>,
     transport: Arc<dyn Transport>,
-    directory: CachedDirectory,
     pipeline: Pipeline,
-    doubts: Doubts,
+    resolves: Arc<Resolves>,
     budgets: RetryBudgets,
     replies: ReplyCache,
     defaults: RequestConfig,
@@ -60,14 +60,16 @@ struct Inner {
 }
 
 impl Tekton {
-    /// The component of this name, found when it is called. Of several the newest that answers is taken.
+    /// The component of this name, found when it is called. The calls are spread over its instances, if there are several; see
+    /// [`Balancer`].
     #[must_use]
     pub fn peer(&self, name: impl Into<Arc<str>>) -> Peer {
         let name = name.into();
         Peer::found(self.clone(), Arc::clone(&name), Query::name(name))
     }
 
-    /// Whoever matches best when called.
+    /// Whoever matches best when called; the calls are spread over those that match equally well. Unless the query says
+    /// [otherwise](Query::ranked), these are all that have the name of the newest.
     #[must_use]
     pub fn peer_for(&self, query: Query) -> Peer {
         Peer::found(self.clone(), query.describe().into(), query)
@@ -101,7 +103,7 @@ impl Tekton {
     /// # Errors
     /// Those of the road to the directory, where nothing is remembered.
     pub async fn discover(&self, query: &Query) -> Result<Vec<Entry>> {
-        Ok(self.0.directory.lookup(query).await?.to_vec())
+        Ok(self.directory().lookup(query).await?.to_vec())
     }
 
     /// Every registered component.
@@ -114,7 +116,7 @@ impl Tekton {
 
     /// The changes of what a query finds.
     pub fn watch(&self, query: Query) -> Watch {
-        self.0.directory.watch(query)
+        self.directory().watch(query)
     }
 
     /// The name under which this process calls others.
@@ -126,13 +128,25 @@ impl Tekton {
     /// The directory with its memory.
     #[must_use]
     pub fn directory(&self) -> &CachedDirectory {
-        &self.0.directory
+        self.0.resolves.directory()
     }
 
     /// The transport.
     #[must_use]
     pub fn transport(&self) -> &Arc<dyn Transport> {
         &self.0.transport
+    }
+
+    /// What is known of the instances that are called.
+    #[must_use]
+    pub fn balancer(&self) -> &Balancer {
+        self.0.resolves.balancer()
+    }
+
+    /// Divides the calls to a component by these weights from now on, by version or instance; none divide them evenly. The
+    /// component is named as [`Self::peer`] names it.
+    pub fn set_weights(&self, target: &str, weights: Weights) {
+        self.balancer().set_weights(target, weights);
     }
 
     /// The pipeline that every call goes through.
@@ -212,9 +226,8 @@ impl Tekton {
             caller: HeaderValue::from_str(&source).ok(),
             source,
             transport: Arc::clone(&inner.transport),
-            directory: inner.directory.clone(),
             pipeline: inner.pipeline.clone(),
-            doubts: inner.doubts.clone(),
+            resolves: Arc::clone(&inner.resolves),
             budgets: inner.budgets.clone(),
             replies: inner.replies.clone(),
             defaults: inner.defaults.clone(),
@@ -232,7 +245,7 @@ impl Tekton {
 
     /// Ends the work that runs beside the calls. Calls go on working.
     pub async fn shutdown(&self) {
-        self.0.directory.shutdown().await;
+        self.directory().shutdown().await;
     }
 }
 

@@ -4,14 +4,18 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{Doubts, Inner, RequestConfig, Tekton, attempt::Attempts};
+use super::{
+    Inner, RequestConfig, Tekton,
+    attempt::Attempts,
+    resolve::{Resolves, Sources},
+};
 use crate::{
     directory::{CachedDirectory, Directory, DirectoryConfig},
     error::Result,
     policy::{
-        AttemptTimeout, Backoff, Bulkhead, BulkheadConfig, ByKind, Classify, DeadlinePolicy, Fallback, FallbackConfig,
-        Hedge, HedgeConfig, Pipeline, Policy, RateConfig, RateLimit, ReplyCache, Retry, RetryBudgets, RetryConfig,
-        Reuse, ReuseConfig, Well,
+        AttemptTimeout, Backoff, BalanceConfig, Balancer, Bulkhead, BulkheadConfig, ByKind, Classify, DeadlinePolicy,
+        Fallback, FallbackConfig, Hedge, HedgeConfig, Pipeline, Policy, RateConfig, RateLimit, ReplyCache, Retry,
+        RetryBudgets, RetryConfig, Reuse, ReuseConfig, Weights, Well,
     },
     random::Random,
     telemetry::{Introspect, Metrics, Observers},
@@ -34,6 +38,10 @@ pub struct Parts {
     pub defaults: RequestConfig,
     /// How calls are tried again.
     pub retry: RetryConfig,
+    /// How calls are spread over the instances of a component.
+    pub balance: BalanceConfig,
+    /// By which weights the calls to some components are divided, by the names that they are called by.
+    pub weights: Vec<(String, Weights)>,
     /// How long to wait between attempts, if not as [`Self::retry`] says.
     pub backoff: Option<Backoff>,
     /// When a second attempt is sent beside a slow one. Default: never.
@@ -83,6 +91,8 @@ impl Parts {
             cache: DirectoryConfig::default(),
             defaults: RequestConfig::default(),
             retry: RetryConfig::default(),
+            balance: BalanceConfig::default(),
+            weights: Vec::new(),
             backoff: None,
             hedge: None,
             hedge_while: None,
@@ -135,7 +145,8 @@ impl Parts {
             Arc::new(retry),
             Arc::new(hedge.clone()),
         ];
-        policies.push(Arc::new(Attempts::new(self.classify, clock.clone(), random.clone(), self.observers.clone())));
+        let attempts = Attempts::new(Arc::clone(&self.classify), clock.clone(), random.clone(), self.observers.clone());
+        policies.push(Arc::new(attempts.with_others_behind(!self.policies.is_empty())));
         let rate = Arc::new(RateLimit::new(self.rate, clock.clone()).with_observers(self.observers.clone()));
         let bulkhead = Arc::new(Bulkhead::new(self.bulkhead, clock.clone()).with_observers(self.observers.clone()));
         policies.push(Arc::clone(&rate) as _);
@@ -144,12 +155,17 @@ impl Parts {
         policies.push(Arc::new(AttemptTimeout::new(clock.clone(), defaults.attempt_timeout)));
         policies.extend(self.policies);
         let directory = CachedDirectory::observed(self.directory, self.cache, clock.clone(), self.observers.clone());
+        let balancer = Balancer::observed(self.balance, clock.clone(), random.clone(), self.observers.clone());
+        for (target, weights) in self.weights {
+            balancer.set_weights(&target, weights);
+        }
         let mut introspect = self.introspect;
         introspect.extend([rate as Arc<dyn Introspect>, bulkhead]);
         introspect.push(Arc::new(budgets.clone()));
         introspect.push(Arc::new(hedge));
         introspect.push(Arc::new(self.replies.clone()));
         introspect.push(Arc::new(directory.clone()));
+        introspect.push(Arc::new(balancer.clone()));
         let introspect: Arc<[_]> = introspect.into();
         #[cfg(feature = "metrics")]
         let metrics = Metrics::register(&self.registry, Arc::clone(&introspect))?;
@@ -162,8 +178,12 @@ impl Parts {
             source: self.source.into(),
             pipeline: Pipeline::new(policies, Arc::clone(&transport), clock.clone()),
             transport,
-            directory,
-            doubts: Doubts::new(clock.clone()),
+            resolves: Arc::new(Resolves::new(Sources {
+                directory,
+                balancer,
+                classify: self.classify,
+                clock: clock.clone(),
+            })),
             budgets,
             replies: self.replies,
             defaults,

@@ -22,7 +22,7 @@ use crate::{
     policy::{Policy, RetryBudget},
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
-    transport::{Endpoint, Origin, Request, Response},
+    transport::{Endpoint, Origin, Request, Response, Tried},
     wire::{baggage::BAGGAGE, headers, trace::TraceContext},
 };
 
@@ -56,9 +56,7 @@ enum To {
 
 impl Peer {
     pub(super) fn found(tekton: Tekton, name: Arc<str>, query: Query) -> Self {
-        let directory = tekton.0.directory.clone();
-        let doubts = tekton.0.doubts.clone();
-        let to = To::Found(Arc::new(Resolve::new(Arc::clone(&name), query, directory, doubts)));
+        let to = To::Found(tekton.0.resolves.of(Arc::clone(&name), query));
         Self::new(tekton, name, to)
     }
 
@@ -132,6 +130,10 @@ impl Peer {
         let told = tekton.observers.any().then(|| Arc::clone(&request.call.operation));
         let span = self.span(&request);
         request.call.metrics = Some(metrics.clone());
+        request.call.tried = match &self.0.to {
+            To::Found(resolve) if resolve.several() => Some(Tried::default()),
+            _ => None,
+        };
         let pipeline = &tekton.pipeline;
         let pays = request.call.budget.is_some() || request.call.extensions.get::<SpendLimit>().is_some();
         let spend = pays.then_some(&self.0.spend as &dyn Policy);

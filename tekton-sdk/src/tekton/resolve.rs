@@ -1,109 +1,105 @@
-//! From a name to an endpoint, once per attempt: who did not answer comes last for a while.
+//! From a name to an instance, once per attempt.
 
 use std::{
     collections::HashMap,
-    future,
+    fmt, future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
     contract::Entry,
     directory::{CachedDirectory, Place, Query},
     error::{Error, ErrorKind, Result, Sent},
-    policy::{Next, Policy},
+    policy::{Balancer, Classify, Instances, Next, Picked, Policy, StickyKey, judge},
     time::{BoxFuture, SharedClock},
-    transport::{Endpoint, Request, Response},
+    transport::{CallInfo, Request, Response},
 };
 
-/// How long an endpoint that could not be reached comes last.
-const DOUBTED_FOR: Duration = Duration::from_secs(5);
-/// The most endpoints that are remembered as unreachable.
-const MAX_DOUBTS: usize = 1024;
+/// How many queries share what was prepared for them.
+const MAX_QUERIES: usize = 1024;
 
-/// Endpoints that could not be reached lately. Clones share them.
-#[derive(Clone, Debug)]
-pub(crate) struct Doubts {
-    clock: SharedClock,
-    since: Arc<Mutex<HashMap<String, Instant>>>,
-    count: Arc<AtomicUsize>,
+/// What every stage of this kind asks.
+#[derive(Clone)]
+pub(super) struct Sources {
+    pub(super) directory: CachedDirectory,
+    pub(super) balancer: Balancer,
+    pub(super) classify: Arc<dyn Classify>,
+    pub(super) clock: SharedClock,
 }
 
-impl Doubts {
-    pub(super) fn new(clock: SharedClock) -> Self {
-        Self { clock, since: Arc::default(), count: Arc::default() }
+/// By what the caller names a component, and by what it looks for.
+type Known = HashMap<(Arc<str>, Query), Arc<Resolve>>;
+
+/// The stages of all peers. Peers of one name and query share theirs, so that instances are prepared once.
+pub(super) struct Resolves {
+    sources: Sources,
+    known: Mutex<Known>,
+}
+
+impl Resolves {
+    pub(super) fn new(sources: Sources) -> Self {
+        Self { sources, known: Mutex::default() }
     }
 
-    fn add(&self, endpoint: &str) {
-        let now = self.clock.now();
-        let mut since = self.lock();
-        if since.len() >= MAX_DOUBTS {
-            since.retain(|_, at| now.saturating_duration_since(*at) < DOUBTED_FOR);
+    pub(super) fn of(&self, name: Arc<str>, query: Query) -> Arc<Resolve> {
+        let key = (name, query);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(resolve) = known.get(&key) {
+            return Arc::clone(resolve);
         }
-        if since.len() < MAX_DOUBTS {
-            since.insert(endpoint.to_owned(), now);
+        if known.len() >= MAX_QUERIES {
+            // Under the lock nobody can begin to hold one that only the map holds.
+            known.retain(|_, resolve| Arc::strong_count(resolve) > 1);
         }
-        self.count.store(since.len(), Ordering::Release);
+        let resolve = Arc::new(Resolve {
+            name: Arc::clone(&key.0),
+            query: key.1.clone(),
+            sources: self.sources.clone(),
+            ready: RwLock::default(),
+            several: AtomicBool::new(true),
+        });
+        if known.len() < MAX_QUERIES {
+            known.insert(key, Arc::clone(&resolve));
+        }
+        resolve
     }
 
-    fn remove(&self, endpoint: &str) {
-        if self.count.load(Ordering::Acquire) > 0 {
-            let mut since = self.lock();
-            since.remove(endpoint);
-            self.count.store(since.len(), Ordering::Release);
-        }
+    pub(super) fn balancer(&self) -> &Balancer {
+        &self.sources.balancer
     }
 
-    /// The first entry that is not doubted; where all are, the one doubted longest ago.
-    fn choose<'a>(&self, entries: &'a [Entry]) -> Option<&'a Entry> {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return entries.first();
-        }
-        let now = self.clock.now();
-        let since = self.lock();
-        let doubted = |entry: &&Entry| {
-            since.get(&entry.endpoint).copied().filter(|at| now.saturating_duration_since(*at) < DOUBTED_FOR)
-        };
-        // `None` sorts first, and of equal ones `min_by_key` takes the first: the directory's order is kept.
-        entries.iter().min_by_key(doubted)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn directory(&self) -> &CachedDirectory {
+        &self.sources.directory
     }
 }
 
-/// The stage that finds the endpoint of one peer.
-#[derive(Debug)]
+/// The stage that finds the instance for each attempt of the calls to one peer.
 pub(super) struct Resolve {
     name: Arc<str>,
     query: Query,
-    directory: CachedDirectory,
-    doubts: Doubts,
-    /// Where the directory's answer is remembered.
-    place: RwLock<Option<Place>>,
-    last: RwLock<Option<Arc<Chosen>>>,
+    sources: Sources,
+    ready: RwLock<Option<Ready>>,
+    several: AtomicBool,
 }
 
-/// An endpoint as the directory gave it, and as it was read.
-#[derive(Debug)]
-struct Chosen {
-    text: String,
-    parsed: Endpoint,
+/// An answer of the directory, prepared.
+struct Ready {
+    /// Where the directory's answer is remembered.
+    place: Place,
+    found: Arc<[Entry]>,
+    instances: Instances,
 }
 
 impl Resolve {
-    pub(super) fn new(name: Arc<str>, query: Query, directory: CachedDirectory, doubts: Doubts) -> Self {
-        Self { name, query, directory, doubts, place: RwLock::default(), last: RwLock::default() }
-    }
-
     pub(super) async fn entries(&self) -> Result<Arc<[Entry]>> {
-        let found = match self.directory.peek(&self.query) {
+        let directory = &self.sources.directory;
+        let found = match directory.peek(&self.query) {
             Some(found) => found,
-            None => self.directory.lookup(&self.query).await.map_err(|error| {
+            None => directory.lookup(&self.query).await.map_err(|error| {
                 // Whatever went wrong on the road to the directory, the call itself was not sent.
                 error.with_sent(Sent::No)
             })?,
@@ -114,6 +110,64 @@ impl Resolve {
         }
         Ok(found)
     }
+
+    /// Whether there may be more than one instance to choose from.
+    pub(super) fn several(&self) -> bool {
+        self.several.load(Ordering::Relaxed)
+    }
+
+    /// An instance of whom is known already; `None` where the directory must be asked.
+    fn pick_known(&self, now: Instant, call: &CallInfo) -> Option<Result<Picked>> {
+        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        let known = ready.as_ref()?;
+        let found = self.sources.directory.peek_at(&known.place, now).filter(|found| !found.is_empty())?;
+        if Arc::ptr_eq(&found, &known.found) && known.instances.is_current() {
+            return Some(pick(&known.instances, now, call));
+        }
+        drop(ready);
+        Some(self.prepare(found).and_then(|instances| pick(&instances, now, call)))
+    }
+
+    /// Sorts an answer of the directory for the calls to come.
+    fn prepare(&self, found: Arc<[Entry]>) -> Result<Instances> {
+        let groups = self.query.alike(&found);
+        let instances =
+            self.sources.balancer.grouped(&self.name, &groups).map_err(|error| error.with_sent(Sent::No))?;
+        self.several.store(instances.several(), Ordering::Relaxed);
+        let place = self.sources.directory.place(&self.query);
+        let ready = Ready { place, found, instances: instances.clone() };
+        *self.ready.write().unwrap_or_else(PoisonError::into_inner) = Some(ready);
+        Ok(instances)
+    }
+
+    fn attempt<'a>(&'a self, picked: Picked, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let picked = picked.within(&request.call);
+        request.endpoint = Some(picked.endpoint().clone());
+        let attempt = next.run(request);
+        Box::pin(async move {
+            let mut outcome = attempt.await;
+            let verdict = judge(&*self.sources.classify, &mut outcome);
+            let now = self.sources.clock.now();
+            let mut reached = true;
+            match &mut outcome {
+                Ok(response) => response.ended = Some(now),
+                // What the callee could not reach is its own affair.
+                Err(error) if error.kind() == ErrorKind::Connect && error.remote().is_none() => {
+                    reached = false;
+                    self.sources.directory.doubt(&self.query);
+                }
+                Err(_) => {}
+            }
+            picked.settle_at(verdict, reached, now);
+            outcome
+        })
+    }
+}
+
+fn pick(instances: &Instances, now: Instant, call: &CallInfo) -> Result<Picked> {
+    let sticky = call.extensions.get::<StickyKey>().copied();
+    let picked = instances.pick_at(now, sticky, call.tried.as_ref());
+    picked.ok_or_else(|| Error::not_found("no instance is left").with_sent(Sent::No))
 }
 
 impl Policy for Resolve {
@@ -121,67 +175,25 @@ impl Policy for Resolve {
         "resolve"
     }
 
-    fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+    fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        let now = request.call.began.unwrap_or_else(|| self.sources.clock.now());
         // Who is known already is called without a future that waits for the directory.
-        let place = self.place.read().unwrap_or_else(PoisonError::into_inner);
-        let known = place.as_ref().and_then(|place| self.directory.peek_at(place));
-        drop(place);
-        match known {
-            Some(found) if !found.is_empty() => self.attempt(&found, request, next),
-            _ => Box::pin(async move {
+        match self.pick_known(now, &request.call) {
+            Some(Ok(picked)) => self.attempt(picked, request, next),
+            Some(Err(error)) => Box::pin(future::ready(Err(error))),
+            None => Box::pin(async move {
                 let found = self.entries().await?;
-                let place = self.directory.place(&self.query);
-                *self.place.write().unwrap_or_else(PoisonError::into_inner) = Some(place);
-                self.attempt(&found, request, next).await
+                request.call.waited();
+                let instances = self.prepare(found)?;
+                let picked = pick(&instances, self.sources.clock.now(), &request.call)?;
+                self.attempt(picked, request, next).await
             }),
         }
     }
 }
 
-impl Resolve {
-    fn attempt<'a>(&'a self, found: &[Entry], mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        let endpoint = match self.endpoint(found) {
-            Ok(endpoint) => endpoint,
-            Err(error) => return Box::pin(future::ready(Err(error))),
-        };
-        request.endpoint = Some(Endpoint::clone(&endpoint.parsed));
-        let attempt = next.run(request);
-        Box::pin(async move {
-            let result = attempt.await;
-            match &result {
-                Err(error) if error.kind() == ErrorKind::Connect => {
-                    self.doubts.add(&endpoint.text);
-                    self.directory.doubt(&self.query);
-                }
-                _ => self.doubts.remove(&endpoint.text),
-            }
-            result
-        })
-    }
-
-    /// The endpoint of whom to call now. The last one is kept parsed: it rarely changes from call to call.
-    fn endpoint(&self, found: &[Entry]) -> Result<Arc<Chosen>> {
-        let mut wrong = None;
-        // Who gave an endpoint that cannot be read is doubted like one who does not answer; there may be others.
-        for _ in found {
-            let Some(entry) = self.doubts.choose(found) else { break };
-            if let Some(last) = &*self.last.read().unwrap_or_else(PoisonError::into_inner)
-                && last.text == entry.endpoint
-            {
-                return Ok(Arc::clone(last));
-            }
-            match Endpoint::parse(&entry.endpoint) {
-                Ok(parsed) => {
-                    let chosen = Arc::new(Chosen { parsed, text: entry.endpoint.clone() });
-                    *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&chosen));
-                    return Ok(chosen);
-                }
-                Err(error) => {
-                    self.doubts.add(&entry.endpoint);
-                    wrong = Some(error);
-                }
-            }
-        }
-        Err(wrong.unwrap_or_else(|| Error::not_found("no component is registered")).with_sent(Sent::No))
+impl fmt::Debug for Resolve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolve").field("name", &self.name).field("query", &self.query).finish_non_exhaustive()
     }
 }

@@ -121,6 +121,40 @@ pub enum Event<'a> {
         /// Why, as `full`.
         reason: &'a str,
     },
+    /// An instance of a component does worse than it may.
+    #[non_exhaustive]
+    Ejected {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// The instance's endpoint.
+        endpoint: &'a str,
+        /// Why: `failures_in_a_row`, `success_rate`, or `probe` when it failed again on its return.
+        reason: &'static str,
+        /// For how long.
+        wait: Duration,
+        /// Whether it is kept out; not where too many others are already.
+        out: bool,
+    },
+    /// An instance that was ejected is called again.
+    #[non_exhaustive]
+    Returned {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// The instance's endpoint.
+        endpoint: &'a str,
+    },
+    /// Too few instances of a component are well to leave the others out: all are called from now on, or no longer.
+    #[non_exhaustive]
+    Panic {
+        /// The component, as the caller names it.
+        target: &'a str,
+        /// Whether it begins.
+        began: bool,
+        /// How many instances are well.
+        well: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// The directory is down, and its last answer is served.
     #[non_exhaustive]
     DirectoryStale {
@@ -169,7 +203,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 17] = [
         "call_ended",
         "attempt_ended",
         "retrying",
@@ -179,6 +213,9 @@ impl Event<'_> {
         "breaker_changed",
         "breaker_refused",
         "policy_refused",
+        "ejected",
+        "returned",
+        "panic",
         "directory_stale",
         "presence_changed",
         "served",
@@ -199,6 +236,9 @@ impl Event<'_> {
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::BreakerRefused { .. } => "breaker_refused",
             Self::PolicyRefused { .. } => "policy_refused",
+            Self::Ejected { .. } => "ejected",
+            Self::Returned { .. } => "returned",
+            Self::Panic { .. } => "panic",
             Self::DirectoryStale { .. } => "directory_stale",
             Self::PresenceChanged { .. } => "presence_changed",
             Self::Served { .. } => "served",
@@ -271,6 +311,23 @@ impl Event<'_> {
                 show("target", &target);
                 show("operation", &operation);
                 show("reason", &reason);
+            }
+            Self::Ejected { target, endpoint, reason, wait, out } => {
+                show("target", &target);
+                show("endpoint", &endpoint);
+                show("reason", &reason);
+                show("wait", &seconds(wait));
+                show("out", &out);
+            }
+            Self::Returned { target, endpoint } => {
+                show("target", &target);
+                show("endpoint", &endpoint);
+            }
+            Self::Panic { target, began, well, of } => {
+                show("target", &target);
+                show("began", &began);
+                show("well", &well);
+                show("of", &of);
             }
             Self::DirectoryStale { query } => show("query", &query),
             Self::PresenceChanged { component, presence } => {

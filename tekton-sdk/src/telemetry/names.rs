@@ -74,6 +74,8 @@ pub const BULKHEAD_RUNNING: &str = "integration_bulkhead_running";
 pub const BULKHEAD_WAITING: &str = "integration_bulkhead_waiting";
 /// Gauge: attempts a second that the rate limit allows at this moment, by [`TARGET`].
 pub const RATE_ALLOWED: &str = "integration_rate_allowed";
+/// Gauge: instances of a component that are kept out at this moment, by [`TARGET`].
+pub const INSTANCES_EJECTED: &str = "integration_instances_ejected";
 /// Counter: requests that were answered, by [`COMPONENT`], [`OPERATION`] and [`STATUS`].
 pub const SERVED_TOTAL: &str = "integration_served_total";
 /// Histogram: how long a served operation took, by [`COMPONENT`] and [`OPERATION`].
@@ -176,6 +178,8 @@ pub const METRICS: &[Metric] = {
             "Attempts that wait for a place of a bulkhead."),
         metric(Gauge, RATE_ALLOWED, &[TARGET],
             "Attempts a second that the rate limit allows at this moment."),
+        metric(Gauge, INSTANCES_EJECTED, &[TARGET],
+            "Instances of a component that are kept out at this moment."),
         metric(Counter, SERVED_TOTAL, &[COMPONENT, OPERATION, STATUS],
             "Requests for operations that were answered, by status."),
         metric(Histogram, SERVED_DURATION_SECONDS, &[COMPONENT, OPERATION],

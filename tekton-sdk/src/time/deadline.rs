@@ -38,6 +38,11 @@ impl Deadline {
         now >= self.0
     }
 
+    /// The point itself.
+    pub(crate) const fn instant(self) -> Instant {
+        self.0
+    }
+
     /// The earlier of the two.
     #[must_use]
     pub fn earlier(self, other: Option<Self>) -> Self {

@@ -11,7 +11,7 @@ use std::{
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use tracing::Span;
 
-use super::{Body, Endpoint, Origin};
+use super::{Body, Endpoint, Origin, Tried};
 use crate::{
     context::{Budget, Cost},
     error::{Error, Result, Verdict},
@@ -68,8 +68,13 @@ pub struct CallInfo {
     pub trace: Option<TraceContext>,
     /// What callers attach for policies of their own.
     pub extensions: Extensions,
-    /// When the call began, so that the stages need not read the clock again.
+    /// When the call began, and behind the stage `attempt` when the attempt did, so that the stages need not read the clock
+    /// again; `None` once something has waited since.
     pub(crate) began: Option<Instant>,
+    /// When the attempt is given up, if it has a limit of its own.
+    pub(crate) gives_up: Option<Deadline>,
+    /// Where its attempts went; `None` where there is no choice.
+    pub(crate) tried: Option<Tried>,
     /// Where its attempts are counted.
     pub(crate) metrics: Option<CallMetrics>,
     /// The span of the attempt, if anybody looks at it.
@@ -95,12 +100,19 @@ impl CallInfo {
             trace: None,
             extensions: Extensions::new(),
             began: None,
+            gives_up: None,
+            tried: None,
             metrics: None,
             span: None,
             rules: None,
             budget: None,
             told_cost: None,
         }
+    }
+
+    /// Says that the attempt has waited here: what is measured from now on reads the clock anew. For stages that queue.
+    pub(crate) const fn waited(&mut self) {
+        self.began = None;
     }
 }
 

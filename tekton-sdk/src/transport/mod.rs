@@ -18,6 +18,7 @@ mod origin;
 mod spare;
 #[cfg(feature = "http")]
 mod tls;
+mod tried;
 
 use std::fmt;
 
@@ -37,6 +38,7 @@ pub use mesh::{MeshTransport, MeshTransportConfig};
 pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponseParts, Safety};
 pub use origin::Origin;
 pub(crate) use spare::Spare;
+pub(crate) use tried::Tried;
 
 /// Carries a request to an endpoint and brings the answer back.
 ///

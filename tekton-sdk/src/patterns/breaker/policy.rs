@@ -7,7 +7,7 @@ use crate::{
     error::{Result, Verdict},
     policy::{Classify, Next, Policy, asked_wait, judge},
     time::{BoxFuture, Deadline, SharedClock},
-    transport::{CallInfo, Request, Response},
+    transport::{CallInfo, Request, Response, Tried},
 };
 
 /// What has a breaker of its own.
@@ -25,7 +25,8 @@ pub enum Scope {
 ///
 /// A refusal is an error of kind [`Rejected`](crate::ErrorKind::Rejected) whose verdict is
 /// [`Ignored`](Verdict::Ignored), so that neither a breaker nor a retry feeds on it. An attempt that is given up at its
-/// deadline is a failure; one that is given up earlier says nothing.
+/// deadline is a failure; one that is given up earlier says nothing. The failure of an instance that is kept out while another is
+/// well ([`Balancer`](crate::policy::Balancer)) says nothing about the component either.
 #[derive(Clone)]
 pub struct BreakerPolicy {
     breakers: Breakers,
@@ -69,7 +70,9 @@ impl Policy for BreakerPolicy {
             Ok(permit) => permit,
             Err(refused) => return Box::pin(future::ready(Err(refused.into()))),
         };
-        let attempt = Attempt { permit: Some(permit), deadline: request.call.deadline, clock: &self.clock };
+        let call = &request.call;
+        let own = call.tried.clone().map(|tried| (tried, call.attempt));
+        let attempt = Attempt { permit: Some(permit), deadline: call.deadline, own, clock: &self.clock };
         let work = next.run(request);
         Box::pin(async move {
             let mut outcome = work.await;
@@ -84,11 +87,19 @@ impl Policy for BreakerPolicy {
 struct Attempt<'a> {
     permit: Option<OwnedPermit>,
     deadline: Option<Deadline>,
+    /// Where it is said whether the failure is one instance's own, and the number of the attempt; `None` where there is one instance.
+    own: Option<(Tried, u32)>,
     clock: &'a SharedClock,
 }
 
 impl Attempt<'_> {
+    /// Whether the instance that failed is kept out while another is well: the component is not to blame then.
+    fn is_contained(&self) -> bool {
+        self.own.as_ref().is_some_and(|(tried, attempt)| tried.is_contained(*attempt))
+    }
+
     fn ended(mut self, verdict: Verdict, outcome: &Result<Response>) {
+        let verdict = if verdict == Verdict::Failure && self.is_contained() { Verdict::Ignored } else { verdict };
         let Some(mut permit) = self.permit.take() else { return };
         if verdict == Verdict::Failure
             && let Some(wait) = asked_wait(outcome, &**self.clock)
@@ -103,7 +114,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let late = |deadline: &Deadline| deadline.remaining(self.clock.now()).is_zero();
         match self.permit.take() {
-            Some(permit) if self.deadline.as_ref().is_some_and(late) => permit.failure(),
+            Some(permit) if self.deadline.as_ref().is_some_and(late) && !self.is_contained() => permit.failure(),
             other => drop(other),
         }
     }

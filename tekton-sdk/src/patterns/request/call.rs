@@ -10,7 +10,7 @@ use crate::{
     context::Allowance,
     error::{Error, ErrorKind, Result, Sent},
     names::OperationName,
-    policy::AttemptLimit,
+    policy::{AttemptLimit, StickyKey},
     random::Random,
     tekton::{Peer, SpendLimit},
     time::BoxFuture,
@@ -192,6 +192,12 @@ impl<'a, T> Call<'a, T> {
             }
             _ => self.refuse(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
         }
+    }
+
+    /// Keeps to one instance of the component: all calls with this key go to the same one as long as it is well, whoever makes
+    /// them. See [`StickyKey`].
+    pub fn sticky(self, key: impl AsRef<[u8]>) -> Self {
+        self.extension(StickyKey::new(key))
     }
 
     /// Attaches a value for policies of the application's own.

@@ -122,7 +122,7 @@ impl Bulkhead {
     async fn wait(
         &self,
         waiting: Waiting,
-        request: Request,
+        mut request: Request,
         next: Next<'_>,
         state: Arc<State>,
         config: BulkheadConfig,
@@ -130,7 +130,11 @@ impl Bulkhead {
     ) -> Result<Response> {
         let limit = [config.max_wait, left].into_iter().flatten().min();
         match waiting.turn(&self.clock, limit).await {
-            Some(permit) => run(permit, next.run(request)).await,
+            Some(permit) => {
+                // What follows did not begin with the attempt.
+                request.call.waited();
+                run(permit, next.run(request)).await
+            }
             None => Err(self.waited(&request.call, &config, state.crowd(), left)),
         }
     }

@@ -147,7 +147,7 @@ impl RateLimit {
         match waiting.turn(&self.clock, until).await {
             Ok(epoch) => {
                 // What follows did not begin with the call.
-                request.call.began = None;
+                request.call.waited();
                 self.go(request, next, state, epoch, adaptive).await
             }
             Err(wait) => {
