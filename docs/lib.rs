@@ -12,6 +12,8 @@ pub mod errors {}
 pub mod request {}
 #[doc = include_str!("patterns/05-breaker.md")]
 pub mod breaker {}
+#[doc = include_str!("policies.md")]
+pub mod policies {}
 #[doc = include_str!("observability.md")]
 pub mod observability {}
 #[doc = include_str!("landmarks.md")]

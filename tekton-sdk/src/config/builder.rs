@@ -10,7 +10,10 @@ use crate::{
     env::{self, Env},
     error::{Error, Result},
     patterns::breaker::{BreakerPolicy, Breakers},
-    policy::{Backoff, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, ReuseConfig, Weights},
+    policy::{
+        Backoff, BulkheadConfig, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, RateConfig, ReuseConfig,
+        Weights,
+    },
     random::Random,
     tekton::{Parts, Tekton},
     telemetry::{Introspect, Observer, Observers},
@@ -29,6 +32,8 @@ pub struct TektonBuilder {
     policies: Vec<Arc<dyn Policy>>,
     weights: Vec<(String, Weights)>,
     backoff: Option<Backoff>,
+    rate: Option<RateConfig>,
+    bulkhead: Option<BulkheadConfig>,
     hedge: Option<HedgeConfig>,
     reuse: Option<ReuseConfig>,
     fallback: Option<FallbackConfig>,
@@ -52,6 +57,8 @@ impl Tekton {
             policies: Vec::new(),
             weights: Vec::new(),
             backoff: None,
+            rate: None,
+            bulkhead: None,
             hedge: None,
             reuse: None,
             fallback: None,
@@ -162,6 +169,18 @@ impl TektonBuilder {
         self
     }
 
+    /// Sends each component so many attempts a second at most. Default: as many as come.
+    pub const fn rate(mut self, config: RateConfig) -> Self {
+        self.rate = Some(config);
+        self
+    }
+
+    /// Runs so many attempts to each component at once at most. Default: as many as there are.
+    pub const fn bulkhead(mut self, config: BulkheadConfig) -> Self {
+        self.bulkhead = Some(config);
+        self
+    }
+
     /// Sends a second attempt beside a slow one, for all that may be carried out twice. Default: never.
     pub const fn hedge(mut self, config: HedgeConfig) -> Self {
         self.hedge = Some(config);
@@ -239,6 +258,8 @@ impl TektonBuilder {
         parts.weights = self.weights;
         parts.policies = self.policies;
         parts.backoff = self.backoff;
+        parts.rate = self.rate;
+        parts.bulkhead = self.bulkhead;
         parts.hedge = self.hedge;
         parts.reuse = self.reuse;
         parts.fallback = self.fallback;
