@@ -12,6 +12,7 @@
 //! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
+//! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
 mod arbitrary;
@@ -23,4 +24,5 @@ pub mod health;
 pub mod hermes;
 pub mod problem;
 pub mod retry_after;
+pub mod sse;
 pub mod trace;
