@@ -4,6 +4,7 @@
 mod breaker;
 mod macros;
 mod request;
+mod sse;
 mod telemetry;
 
 use tekton_sdk_benches::Selection;
@@ -13,5 +14,6 @@ fn main() {
     breaker::run(&selection);
     macros::run(&selection);
     request::run(&selection);
+    sse::run(&selection);
     telemetry::run(&selection);
 }

@@ -24,8 +24,8 @@ pub struct Decoder {
     limits: SseLimits,
     /// The line that the last chunk did not end.
     line: Vec<u8>,
-    /// The event that is not complete: what of its data did not lie within one chunk, and its type.
-    data: String,
+    /// The event that is not complete: what of its data did not lie within one chunk, as it came, and its type.
+    data: Vec<u8>,
     /// Where in the buffer the data begins: it may be a whole line, with the name of the field.
     data_from: usize,
     has_data: bool,
@@ -47,8 +47,8 @@ pub struct Decoder {
 
 /// What a step of the decoder found. It borrows the chunk alone, so that the decoder can go on if nobody wants it.
 enum Step<'c> {
-    /// The event is complete, its data lies in the chunk or, without one, in the buffer.
-    Event(Option<&'c str>),
+    /// The event is complete. Its data lies in the chunk or, if it is not given, in the buffer.
+    Event(Option<&'c [u8]>),
     Comment(Cow<'c, str>),
     Retry(Duration),
 }
@@ -65,7 +65,7 @@ impl Decoder {
         Self {
             limits,
             line: Vec::new(),
-            data: String::new(),
+            data: Vec::new(),
             data_from: 0,
             has_data: false,
             kind: String::new(),
@@ -96,7 +96,7 @@ impl Decoder {
     #[inline]
     pub fn next_event<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Result<Option<Event<'a>>> {
         match self.plain(chunk) {
-            Some(data) => Ok(Some(Event { kind: MESSAGE, data, id: &self.last_event_id })),
+            Some(data) => Ok(Some(Event { kind: MESSAGE, data: line::text(data), id: &self.last_event_id })),
             None => self.any_event(chunk),
         }
     }
@@ -148,23 +148,25 @@ impl Decoder {
     /// and those only if somebody fills all of them.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
-        let texts = [&self.data, &self.kind, &self.next_id, &self.last_event_id];
-        self.line.capacity() + texts.map(String::capacity).iter().sum::<usize>()
+        let texts = [&self.kind, &self.next_id, &self.last_event_id].map(String::capacity);
+        self.line.capacity() + self.data.capacity() + texts.iter().sum::<usize>()
     }
 
-    fn event<'a>(&'a self, data: Option<&'a str>) -> Event<'a> {
+    fn event<'a>(&'a self, data: Option<&'a [u8]>) -> Event<'a> {
         let kind = if self.kind.is_empty() { MESSAGE } else { &self.kind };
-        Event { kind, data: data.unwrap_or(&self.data[self.data_from..]), id: &self.last_event_id }
+        let data = line::text(data.unwrap_or(&self.data[self.data_from..]));
+        Event { kind, data, id: &self.last_event_id }
     }
 
     fn step<'c>(&mut self, chunk: &mut &'c [u8]) -> Result<Option<Step<'c>>> {
         if self.lent {
             self.clear_event();
-        }
-        if let Some(data) = self.plain(chunk) {
-            return Ok(Some(Step::Event(Some(data))));
+            if let Some(data) = self.plain(chunk) {
+                return Ok(Some(Step::Event(Some(data))));
+            }
         }
         if let Some(cap) = self.over {
+            *chunk = &[];
             return Err(self.refuse(cap));
         }
         // The first line of data, as long as it need not be copied.
@@ -186,7 +188,7 @@ impl Decoder {
 
     /// What most events are: one line of data and a blank line, ended by LF, wholly within the chunk.
     #[inline]
-    fn plain<'c>(&self, chunk: &mut &'c [u8]) -> Option<&'c str> {
+    fn plain<'c>(&self, chunk: &mut &'c [u8]) -> Option<&'c [u8]> {
         if !self.between || self.after_cr {
             return None;
         }
@@ -194,23 +196,33 @@ impl Decoder {
         let end = memchr2(b'\n', b'\r', line)?;
         let (value, rest) = line.split_at(end);
         let rest = rest.strip_prefix(b"\n\n")?;
-        let text = std::str::from_utf8(value.strip_prefix(b" ").unwrap_or(value)).ok()?;
+        let value = line::without_space(value);
         let most = self.limits.max_event_bytes.saturating_sub(self.last_event_id.len());
-        if text.len() > most.min(self.limits.max_line_bytes) {
+        if value.len() > most.min(self.limits.max_line_bytes) {
             return None;
         }
         *chunk = rest;
-        Some(text)
+        Some(value)
     }
 
     /// Goes from line to line up to the next step.
     #[inline]
-    fn scan<'c>(&mut self, chunk: &mut &'c [u8], held: &mut Option<&'c str>) -> Result<Option<Step<'c>>, Cap> {
+    fn scan<'c>(&mut self, chunk: &mut &'c [u8], held: &mut Option<&'c [u8]>) -> Result<Option<Step<'c>>, Cap> {
         let mut rest = *chunk;
         loop {
             if self.after_cr && !rest.is_empty() {
                 rest = rest.strip_prefix(b"\n").unwrap_or(rest);
                 self.after_cr = false;
+            }
+            if self.line.is_empty()
+                && let Some(after) = rest.strip_prefix(b"\n")
+            {
+                rest = after;
+                if let Some(event) = self.blank(held.is_some()) {
+                    *chunk = rest;
+                    return Ok(Some(event));
+                }
+                continue;
             }
             let Some(end) = memchr2(b'\n', b'\r', rest) else {
                 *chunk = &[];
@@ -245,43 +257,23 @@ impl Decoder {
     fn joined<'c>(&mut self, end: &[u8]) -> Result<Option<Step<'c>>, Cap> {
         self.keep(end)?;
         let whole = mem::take(&mut self.line);
-        let first = mem::take(&mut self.first_line);
-        let mut whole = match self.adopt(whole, first)? {
-            Ok(()) => return Ok(None),
-            Err(whole) => whole,
-        };
-        let line = if first { line::without_mark(&whole) } else { &whole };
+        let line = if mem::take(&mut self.first_line) { line::without_mark(&whole) } else { &whole };
         let mut held = None;
         let found = self.line(line, &mut held)?.map(|step| match step {
             Step::Event(_) => Step::Event(None),
             Step::Comment(text) => Step::Comment(text.into_owned().into()),
             Step::Retry(wait) => Step::Retry(wait),
         });
-        self.hold(held);
-        self.spare(whole);
+        if let Some(value) = held {
+            // The line becomes the buffer of the data as it is, so that it is not copied twice.
+            self.data_from = whole.len() - value.len();
+            self.has_data = true;
+            let old = mem::replace(&mut self.data, whole);
+            self.spare(old);
+        } else {
+            self.spare(whole);
+        }
         Ok(found)
-    }
-
-    /// Makes a kept line of data the buffer of the data, if it is the first of its block, so that it is not copied twice.
-    fn adopt(&mut self, whole: Vec<u8>, first: bool) -> Result<Result<(), Vec<u8>>, Cap> {
-        let line = if first { line::without_mark(&whole) } else { &whole };
-        let Line::Data(value) = Line::parse(line) else { return Ok(Err(whole)) };
-        let bytes = value.len();
-        if self.has_data || bytes > self.limits.max_line_bytes {
-            return Ok(Err(whole));
-        }
-        match String::from_utf8(whole) {
-            Ok(text) => {
-                self.room(None, bytes)?;
-                self.data_from = text.len() - bytes;
-                self.has_data = true;
-                self.between = false;
-                let old = mem::replace(&mut self.data, text);
-                self.spare(old.into_bytes());
-                Ok(Ok(()))
-            }
-            Err(broken) => Ok(Err(broken.into_bytes())),
-        }
     }
 
     /// Keeps a buffer for the next line.
@@ -294,7 +286,7 @@ impl Decoder {
 
     /// Takes one whole line (§9.2.6).
     #[inline]
-    fn line<'l>(&mut self, line: &'l [u8], held: &mut Option<&'l str>) -> Result<Option<Step<'l>>, Cap> {
+    fn line<'l>(&mut self, line: &'l [u8], held: &mut Option<&'l [u8]>) -> Result<Option<Step<'l>>, Cap> {
         if line.is_empty() {
             return Ok(self.blank(held.is_some()));
         }
@@ -307,16 +299,16 @@ impl Decoder {
             Line::Data(value) => self.data(value, held)?,
             Line::Event(value) => {
                 self.kind.clear();
-                let bytes = self.room(*held, line::decoded_bytes(value))?;
-                grow(&mut self.kind, bytes, self.limits.max_event_bytes);
-                line::push(&mut self.kind, value);
+                let value = line::text(value);
+                self.room(held.map_or(0, <[u8]>::len), value.len())?;
+                replace(&mut self.kind, &value);
             }
             Line::Id(value) if memchr(0, value).is_none() => {
                 self.next_id.clear();
                 self.has_id = true;
-                let bytes = self.room(*held, line::decoded_bytes(value))?;
-                grow(&mut self.next_id, bytes, self.limits.max_event_bytes);
-                line::push(&mut self.next_id, value);
+                let value = line::text(value);
+                self.room(held.map_or(0, <[u8]>::len), value.len())?;
+                replace(&mut self.next_id, &value);
             }
             Line::Retry(value) => {
                 if let Some(wait) = line::retry(value) {
@@ -344,52 +336,43 @@ impl Decoder {
     }
 
     #[inline]
-    fn data<'l>(&mut self, value: &'l [u8], held: &mut Option<&'l str>) -> Result<(), Cap> {
-        if !self.has_data
-            && held.is_none()
-            && let Ok(text) = std::str::from_utf8(value)
-        {
-            self.room(Some(text), 0)?;
-            *held = Some(text);
+    fn data<'l>(&mut self, value: &'l [u8], held: &mut Option<&'l [u8]>) -> Result<(), Cap> {
+        if !self.has_data && held.is_none() {
+            self.room(value.len(), 0)?;
+            *held = Some(value);
             return Ok(());
         }
         self.hold(held.take());
-        let joint = usize::from(self.has_data);
-        let bytes = self.room(None, joint + line::decoded_bytes(value))?;
-        grow(&mut self.data, bytes, self.limits.max_event_bytes);
-        self.data.push_str(&"\n"[..joint]);
-        line::push(&mut self.data, value);
-        self.has_data = true;
+        self.room(0, 1 + value.len())?;
+        grow(&mut self.data, 1 + value.len(), self.limits.max_event_bytes);
+        self.data.push(b'\n');
+        self.data.extend_from_slice(value);
         Ok(())
     }
 
     /// Copies data that the chunk can lend no longer; [`room`](Self::room) was asked for it.
-    fn hold(&mut self, held: Option<&str>) {
-        if let Some(text) = held {
-            grow(&mut self.data, text.len(), self.limits.max_event_bytes);
-            self.data.push_str(text);
+    fn hold(&mut self, held: Option<&[u8]>) {
+        if let Some(value) = held {
+            grow(&mut self.data, value.len(), self.limits.max_event_bytes);
+            self.data.extend_from_slice(value);
             self.has_data = true;
         }
     }
 
     /// Whether the event may have so many bytes more.
-    fn room(&self, held: Option<&str>, more: usize) -> Result<usize, Cap> {
+    fn room(&self, held: usize, more: usize) -> Result<(), Cap> {
         let id = if self.has_id { &self.next_id } else { &self.last_event_id };
-        let bytes = self.data.len() - self.data_from + self.kind.len() + id.len() + held.map_or(0, str::len);
-        if bytes.saturating_add(more) > self.limits.max_event_bytes { Err(Cap::Event) } else { Ok(more) }
+        let bytes = self.data.len() - self.data_from + self.kind.len() + id.len() + held;
+        if bytes.saturating_add(more) > self.limits.max_event_bytes { Err(Cap::Event) } else { Ok(()) }
     }
 
     /// Keeps the beginning of a line whose end has not come.
     fn keep(&mut self, part: &[u8]) -> Result<(), Cap> {
         let most = self.limits.max_line_bytes.saturating_add(LONGEST_PREFIX);
-        let bytes = self.line.len().saturating_add(part.len());
-        if bytes > most {
+        if self.line.len().saturating_add(part.len()) > most {
             return Err(Cap::Line);
         }
-        if bytes > self.line.capacity() {
-            let wanted = bytes.max(most.min(2 * self.line.capacity()));
-            self.line.reserve_exact(wanted - self.line.len());
-        }
+        grow(&mut self.line, part.len(), most);
         self.line.extend_from_slice(part);
         self.between &= part.is_empty();
         Ok(())
@@ -399,7 +382,7 @@ impl Decoder {
         self.data.clear();
         self.data_from = 0;
         if self.data.capacity() > KEPT_BYTES {
-            self.data = String::new();
+            self.data = Vec::new();
         }
         self.kind.clear();
         self.has_data = false;
@@ -425,10 +408,17 @@ impl Decoder {
 }
 
 /// Makes room without going far over the cap, as doubling alone would.
-fn grow(text: &mut String, more: usize, cap: usize) {
-    let bytes = text.len() + more;
-    if bytes > text.capacity() {
-        let wanted = bytes.max(cap.min(2 * text.capacity()));
-        text.reserve_exact(wanted - text.len());
+fn grow(buffer: &mut Vec<u8>, more: usize, cap: usize) {
+    let bytes = buffer.len() + more;
+    if bytes > buffer.capacity() {
+        let wanted = bytes.max(cap.min(2 * buffer.capacity()));
+        buffer.reserve_exact(wanted - buffer.len());
     }
+}
+
+/// Puts a value in place of the one before it.
+fn replace(text: &mut String, value: &str) {
+    text.clear();
+    text.reserve_exact(value.len());
+    text.push_str(value);
 }

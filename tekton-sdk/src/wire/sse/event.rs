@@ -9,24 +9,24 @@ use crate::error::{Error, ErrorKind, Result, Sent};
 
 /// An event, lent until the decoder goes on.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
     /// Its type, which the field `event` names; [`MESSAGE`](super::MESSAGE) if none does.
     pub kind: &'a str,
-    /// Its data; several lines of it are joined with LF.
-    pub data: &'a str,
+    /// Its data; several lines of it are joined with LF. Owned only if bytes that are no UTF-8 had to be replaced.
+    pub data: Cow<'a, str>,
     /// The last event id of the stream at this event: its own, or that of an earlier one. Empty if there is none.
     pub id: &'a str,
 }
 
-impl<'a> Event<'a> {
+impl Event<'_> {
     /// Reads the data as one JSON value, nested at most 128 deep.
     ///
     /// # Errors
     ///
     /// [`Codec`](ErrorKind::Codec), saying what came instead; the data is never quoted.
-    pub fn json<T: Deserialize<'a>>(&self) -> Result<T> {
-        serde_json::from_str(self.data).map_err(|source| {
+    pub fn json<'s, T: Deserialize<'s>>(&'s self) -> Result<T> {
+        serde_json::from_str(&self.data).map_err(|source| {
             let what = if source.is_data() {
                 "the data of the event is JSON of another shape than expected".into()
             } else {

@@ -1,6 +1,6 @@
 //! One line of a stream, taken apart.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// The longest that can stand before a value: a byte order mark, and `event: ` or `retry: `.
 pub(super) const LONGEST_PREFIX: usize = 3 + 7;
@@ -45,7 +45,8 @@ impl<'a> Line<'a> {
     }
 }
 
-fn without_space(value: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn without_space(value: &[u8]) -> &[u8] {
     value.strip_prefix(b" ").unwrap_or(value)
 }
 
@@ -62,27 +63,21 @@ pub(super) fn retry(value: &[u8]) -> Option<Duration> {
     (!value.is_empty()).then(|| Duration::from_millis(millis))
 }
 
-/// Adds a value as UTF-8 decode reads it: U+FFFD for each maximal part of a broken sequence.
-pub(super) fn push(text: &mut String, value: &[u8]) {
-    if let Ok(value) = std::str::from_utf8(value) {
-        return text.push_str(value);
-    }
-    for part in value.utf8_chunks() {
-        text.push_str(part.valid());
-        if !part.invalid().is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
+/// From so many bytes on, checking many at once is worth its beginning.
+const LONG: usize = 512;
+
+/// A value as UTF-8 decode reads it: U+FFFD for each maximal part of a broken sequence.
+#[inline]
+pub(super) fn text(value: &[u8]) -> Cow<'_, str> {
+    let text = if value.len() < LONG { str::from_utf8(value).ok() } else { simdutf8::basic::from_utf8(value).ok() };
+    match text {
+        Some(text) => Cow::Borrowed(text),
+        None => replaced(value),
     }
 }
 
-/// How many bytes [`push`] adds.
-pub(super) fn decoded_bytes(value: &[u8]) -> usize {
-    if std::str::from_utf8(value).is_ok() {
-        return value.len();
-    }
-    let bytes = |part: std::str::Utf8Chunk<'_>| {
-        let replaced = if part.invalid().is_empty() { 0 } else { char::REPLACEMENT_CHARACTER.len_utf8() };
-        part.valid().len() + replaced
-    };
-    value.utf8_chunks().map(bytes).sum()
+#[cold]
+#[inline(never)]
+fn replaced(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value)
 }

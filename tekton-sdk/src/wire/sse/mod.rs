@@ -15,7 +15,7 @@
 //! let mut kinds = Vec::new();
 //! for mut chunk in body.chunks(10) {
 //!     while let Some(event) = decoder.next_event(&mut chunk)? {
-//!         assert_eq!((event.data, event.id), ("two\nlines", "7"));
+//!         assert_eq!((&*event.data, event.id), ("two\nlines", "7"));
 //!         kinds.push(event.kind.to_owned());
 //!     }
 //! }
@@ -55,7 +55,7 @@ pub struct SseLimits {
     /// The most bytes of one line. Of a field and of a comment, what stands before the value does not count. Default:
     /// 1 MiB.
     pub max_line_bytes: usize,
-    /// The most bytes of data, type and id of one event together. Default: 1 MiB.
+    /// The most bytes of data, type and id of one event together; the data as it came. Default: 1 MiB.
     pub max_event_bytes: usize,
 }
 
