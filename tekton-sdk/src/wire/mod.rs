@@ -12,6 +12,7 @@
 //! | [`hermes`] | the hub's registration, heartbeat and discovery bodies |
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
+//! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
 //! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub mod baggage;
 pub mod headers;
 pub mod health;
 pub mod hermes;
+pub mod jsonrpc;
 pub mod problem;
 pub mod retry_after;
 pub mod sse;
