@@ -218,6 +218,7 @@ impl Decoder {
                 && let Some(after) = rest.strip_prefix(b"\n")
             {
                 rest = after;
+                self.first_line = false;
                 if let Some(event) = self.blank(held.is_some()) {
                     *chunk = rest;
                     return Ok(Some(event));

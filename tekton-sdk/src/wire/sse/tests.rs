@@ -129,6 +129,17 @@ fn data_that_lies_within_one_chunk_is_lent_from_there() {
 }
 
 #[test]
+fn a_byte_order_mark_is_taken_away_at_the_very_beginning_only() {
+    for before in ["", "\n", "\r", "\r\n", "x\n", "\u{feff}", "\u{feff}\n"] {
+        let stream = format!("{before}\u{feff}data: x\n\ndata: y\n\n");
+        for size in 1..=stream.len() {
+            let read = if before.is_empty() { 2 } else { 1 };
+            assert_eq!(events(stream.as_bytes().chunks(size)).len(), read, "{before:?} by {size}");
+        }
+    }
+}
+
+#[test]
 fn an_event_comes_as_soon_as_its_blank_line_has_begun() {
     for stream in ["data: x\n\n", "data: x\r\r", "data: x\n\r", "data: x\r\n\r"] {
         for size in 1..=stream.len() {
