@@ -180,10 +180,17 @@ impl Client {
         for (n, (id, _)) in seen.iter().enumerate().rev() {
             text = text.replace(&format!("$ID{}", n + 1), id);
         }
-        if let [(id, _), ..] = &seen[..] {
-            text = text.replace("$ID", id);
+        let mut pieces = text.split("$ID");
+        let mut filled = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            match seen.first() {
+                Some((id, _)) if !piece.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                    filled.extend([id.as_str(), piece]);
+                }
+                _ => return Err(format!("{text:?} names an id that was not sent")),
+            }
         }
-        if text.contains("$ID") { Err(format!("{text:?} names an id that was not sent")) } else { Ok(text) }
+        Ok(filled)
     }
 
     fn receive(&mut self, text: &str) {
