@@ -97,6 +97,7 @@ impl Decoder {
     pub fn next_event<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Result<Option<Event<'a>>> {
         match self.plain(chunk) {
             Some(data) => Ok(Some(Event { kind: MESSAGE, data: line::text(data), id: &self.last_event_id })),
+            None if self.goes_on(chunk) => Ok(None),
             None => self.any_event(chunk),
         }
     }
@@ -117,6 +118,9 @@ impl Decoder {
     ///
     /// Those of [`next_event`](Self::next_event).
     pub fn next_frame<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Result<Option<Frame<'a>>> {
+        if let Some(data) = self.plain(chunk) {
+            return Ok(Some(Frame::Event(self.event(Some(data)))));
+        }
         Ok(self.step(chunk)?.map(|step| match step {
             Step::Event(data) => Frame::Event(self.event(data)),
             Step::Comment(text) => Frame::Comment(text),
@@ -203,6 +207,16 @@ impl Decoder {
         }
         *chunk = rest;
         Some(value)
+    }
+
+    /// Keeps a chunk from the middle of a line, of which long events have many.
+    #[inline]
+    fn goes_on(&mut self, chunk: &mut &[u8]) -> bool {
+        let goes_on = !self.line.is_empty() && memchr2(b'\n', b'\r', chunk).is_none() && self.keep(chunk).is_ok();
+        if goes_on {
+            *chunk = &[];
+        }
+        goes_on
     }
 
     /// Goes from line to line up to the next step.

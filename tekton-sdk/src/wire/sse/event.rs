@@ -24,7 +24,7 @@ impl Event<'_> {
     ///
     /// # Errors
     ///
-    /// [`Codec`](ErrorKind::Codec), saying what came instead; the data is never quoted.
+    /// [`Codec`](ErrorKind::Codec), saying what came instead; if anything quotes the data, it is the source alone.
     pub fn json<'s, T: Deserialize<'s>>(&'s self) -> Result<T> {
         serde_json::from_str(&self.data).map_err(|source| {
             let what = if source.is_data() {
