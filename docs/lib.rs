@@ -20,5 +20,7 @@ pub mod observability {}
 pub mod landmarks {}
 #[doc = include_str!("macros.md")]
 pub mod macros {}
+#[doc = include_str!("wire.md")]
+pub mod wire {}
 #[doc = include_str!("benchmarks.md")]
 pub mod benchmarks {}

@@ -6,6 +6,7 @@ mod host;
 mod limits;
 mod macros;
 mod request;
+mod sse;
 mod stand_in;
 mod telemetry;
 
@@ -18,6 +19,7 @@ fn main() {
     host::run(&selection);
     macros::run(&selection);
     request::run(&selection);
+    sse::run(&selection);
     stand_in::run(&selection);
     telemetry::run(&selection);
 }

@@ -30,7 +30,15 @@ fn assert_fails(suite: &str, id: &str, said: &str, change: impl FnOnce(&mut Valu
 
 #[test]
 fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
-    for (suite, passed, skipped) in [("breaker", 35, 0), ("mcp-messages", 40, 216), ("trace-context", 53, 0)] {
+    for (suite, passed, skipped) in [
+        ("breaker", 35, 0),
+        ("json-parse", 191, 0),
+        ("jsonrpc-client", 19, 3),
+        ("jsonrpc-server", 64, 0),
+        ("mcp-messages", 40, 216),
+        ("sse-parse", 119, 0),
+        ("trace-context", 53, 0),
+    ] {
         let report = report(suite, &open(suite));
         assert!(report.failed().is_empty(), "{suite}: {report}");
         assert_eq!((report.passed(), report.skipped().len()), (passed, skipped), "{suite}");
@@ -99,6 +107,11 @@ fn a_case_is_skipped_by_the_rule_it_falls_under() {
     };
     assert_eq!(skipped("breaker", "open-late-results", half_open), "late-result");
     assert_eq!(skipped("mcp-messages", list, |case| case["version"] = json!("2025-06-18")), "older-revision");
+    assert_eq!(skipped("jsonrpc-client", "close-pending", |case| case["expect"] = json!(null)), "socket");
+    let closed = |case: &mut Value| case["expect"] = json!({"any_of": [{"connection_closed": 1007}]});
+    assert_eq!(skipped("jsonrpc-server", "parse-space", closed), "connection");
+    let formula = |case: &mut Value| case["expect"] = json!({"batch_formula": {"count": 5}});
+    assert_eq!(skipped("jsonrpc-server", "spec-batch-mixed", formula), "formula");
 }
 
 #[test]
@@ -117,6 +130,140 @@ fn a_wrong_answer_fails_and_says_what_differed() {
         case["instance"]["inputSchema"] = json!({"type": "array"});
         case["schema_says"] = json!(false);
     });
+}
+
+#[test]
+fn an_event_stream_that_is_read_in_another_way_fails() {
+    let events = |change: fn(&mut Value)| move |case: &mut Value| change(&mut case["expect"]["events"]);
+    assert_fails(
+        "sse-parse",
+        "data-stock",
+        "in its chunks: events[1]: wanted None",
+        events(|events| {
+            events.as_array_mut().unwrap().pop();
+        }),
+    );
+    assert_fails("sse-parse", "data-stock", "events[0]: wanted", events(|events| events[0]["type"] = json!("message")));
+    assert_fails(
+        "sse-parse",
+        "data-stock",
+        "events[0]: wanted",
+        events(|events| events[0]["last_event_id"] = json!("1")),
+    );
+    assert_fails("sse-parse", "data-stock", "events[2]: wanted Some", events(|events| events[1]["repeat"] = json!(2)));
+    for (id, key, wanted, said) in [
+        ("basic-id", "last_event_id", json!(""), "last_event_id: wanted \"\", got \"abc\""),
+        ("retry-basic", "retry", json!([]), "retry: wanted [], got [1000]"),
+        ("retry-overflow", "retry_any_of", json!(["ignored"]), "which is not allowed"),
+        ("comment-two", "comments", json!(["Hello"]), "comments: wanted"),
+    ] {
+        assert_fails("sse-parse", id, said, |case| case["expect"][key] = wanted);
+    }
+    let first = |part: Value| move |case: &mut Value| case["chunks"] = json!([[part]]);
+    assert_fails("sse-parse", "basic-id", "the stream has 3 bytes", first(json!({"text": "abc"})));
+    assert_fails("sse-parse", "basic-id", "is no hex", first(json!({"hex": "abc"})));
+    assert_fails("sse-parse", "basic-id", "either `text` or `hex`", first(json!({})));
+    assert_fails("sse-parse", "basic-id", "unknown field `base64`", first(json!({"base64": ""})));
+}
+
+#[test]
+fn a_json_rpc_answer_that_differs_fails() {
+    let expect = |wanted: Value| move |case: &mut Value| case["expect"] = wanted;
+    let response = |members: Value| json!({"response": members});
+    for wanted in [
+        response(json!({"jsonrpc": "2.0", "result": 18, "id": 1})),
+        response(json!({"jsonrpc": "2.0", "result": {"exact_number": "19.0"}, "id": 1})),
+        response(json!({"jsonrpc": "2.0", "result": 19, "id": "1"})),
+        response(json!({"jsonrpc": "2.0", "error": {"code": 19}, "id": 1})),
+        response(json!({"jsonrpc": "2.0", "id": 1})),
+        json!({"batch": [{"jsonrpc": "2.0", "result": 19, "id": 1}]}),
+        json!({"none": true}),
+        json!({"any_of": [{"none": true}, {"connection_closed": 1000}]}),
+        json!({}),
+    ] {
+        assert_fails("jsonrpc-server", "spec-positional-1", "wanted", expect(wanted));
+    }
+    let exact = json!({"jsonrpc": "2.0", "result": {"exact_number": "19"}, "id": {"exact_number": "1"}});
+    assert_eq!(changed("jsonrpc-server", "spec-positional-1", expect(response(exact))).passed(), 1);
+    assert_fails("jsonrpc-server", "error-shape", "wanted", |case| {
+        case["expect"]["exact_members"] = json!(["jsonrpc", "error"]);
+    });
+    assert_fails("jsonrpc-server", "spec-batch-mixed", "wanted the batch", |case| {
+        case["expect"]["batch"].as_array_mut().unwrap().pop();
+    });
+    let pooled = |second: Value| {
+        move |case: &mut Value| {
+            let first = json!({"jsonrpc": "2.0", "result": 19, "id": 1});
+            case["then"] = json!([{"input": r#"{"jsonrpc":"2.0","method":"sum","params":[1,2],"id":2}"#}]);
+            case["expect"] = json!({"responses_any_order": [second, first]});
+        }
+    };
+    let right = pooled(json!({"jsonrpc": "2.0", "result": 3, "id": 2}));
+    assert_eq!(changed("jsonrpc-server", "spec-positional-1", right).passed(), 1);
+    let wrong = pooled(json!({"jsonrpc": "2.0", "result": 4, "id": 2}));
+    assert_fails("jsonrpc-server", "spec-positional-1", "wanted in any order", wrong);
+    assert_fails("jsonrpc-server", "spec-positional-1", "unknown field `soon`", expect(json!({"soon": 1})));
+    assert_fails("jsonrpc-server", "spec-positional-1", "follows none", |case| {
+        case["then"] = json!([{"input": "{}"}]);
+    });
+}
+
+#[test]
+fn a_json_rpc_client_that_ends_a_call_otherwise_fails() {
+    for (id, wanted) in [
+        ("ok", json!({"ok": 6})),
+        ("ok", json!({"timeout": true})),
+        ("ok", json!({"each": [{"ok": 5}, {"ok": 5}]})),
+        ("ok", json!({"any_of": [{"rpc_error": {"code": 5}}, {"ok": 5, "client_sends": [{}]}]})),
+        ("err", json!({"rpc_error": {"code": -32601, "message": "other"}})),
+        ("err", json!({"protocol_error": true})),
+        ("id-type", json!({"ok": 5})),
+        ("batch-missing", json!({"each": [{"ok": "A"}, {"timeout": true}]})),
+        ("batch-any-order", json!({"each": [{"ok": "B"}, {"ok": "A"}]})),
+        ("batch-empty", json!({"each": []})),
+        ("server-request", json!({"client_sends": []})),
+        ("notification-sends-no-id", json!({"client_sends_exact": {"jsonrpc": "2.0", "method": "n"}})),
+    ] {
+        assert_fails("jsonrpc-client", id, "wanted", |case| case["expect"] = wanted);
+    }
+    let silent = |case: &mut Value| case["server_frames"] = json!([]);
+    assert_fails("jsonrpc-client", "ids-unique", "each_gets_own_answer: wanted true", silent);
+    assert_fails("jsonrpc-client", "ok", "is not understood", |case| case["expect"] = json!({"applause": true}));
+    assert_fails("jsonrpc-client", "ok", "was not sent", |case| case["server_frames"] = json!(["$ID7"]));
+    assert_fails("jsonrpc-client", "ok", "unknown field `haste`", |case| case["call"]["haste"] = json!(1));
+}
+
+#[test]
+fn json_that_is_taken_and_should_not_be_fails() {
+    let input = |text: &str, expect: &str| {
+        let (bytes, encoded) = (text.len(), base64(text));
+        let expect = expect.to_owned();
+        move |case: &mut Value| {
+            case.as_object_mut().unwrap().remove("input_parts_base64");
+            (case["input_base64"], case["bytes"], case["expect"]) = (json!(encoded), json!(bytes), json!(expect));
+        }
+    };
+    let id = "n_structure_100000_opening_arrays";
+    assert_fails("json-parse", id, "JSON-RPC message: wanted Reject, got Accept", input("[1]", "reject"));
+    assert_fails("json-parse", id, "JSON-RPC message: wanted Accept, got Reject", input("[1", "accept"));
+    // A key that is no text: the message is refused as invalid, the data as no JSON.
+    assert_fails("json-parse", id, "SSE data: wanted Accept, got Reject", input(r#"{"\ud800":1}"#, "accept"));
+    assert_fails("json-parse", id, "unknown variant `maybe`", input("[1]", "maybe"));
+    assert_fails("json-parse", id, "the input has 100000 bytes", |case| case["bytes"] = json!(5));
+}
+
+/// Standard base64 of a short text.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for group in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, n| bits << 8 | u32::from(group.get(n).copied().unwrap_or(0)));
+        for n in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * n)) as usize & 63];
+            encoded.push(if n <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    encoded
 }
 
 #[test]

@@ -141,6 +141,11 @@ pub(super) fn to_bytes<T: Serialize>(value: &T) -> Bytes {
     serde_json::to_vec(value).expect("plain values with string keys, written into memory, always serialise").into()
 }
 
+/// The value as JSON text, for the plain values of these modules.
+pub(super) fn to_text<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain values with string keys, written into memory, always serialise")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

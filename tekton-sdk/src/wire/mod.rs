@@ -14,6 +14,8 @@
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
 //! | [`spend`] | `X-Tekton-Budget` and `X-Tekton-Spent` |
+//! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
+//! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
 mod arbitrary;
@@ -24,7 +26,9 @@ pub mod forwarded;
 pub mod headers;
 pub mod health;
 pub mod hermes;
+pub mod jsonrpc;
 pub mod problem;
 pub mod retry_after;
 pub mod spend;
+pub mod sse;
 pub mod trace;

@@ -49,6 +49,12 @@ impl From<String> for Miss {
     }
 }
 
+impl From<&str> for Miss {
+    fn from(why: &str) -> Self {
+        Self::Failed(why.to_owned())
+    }
+}
+
 impl From<&'static Rule> for Miss {
     fn from(rule: &'static Rule) -> Self {
         Self::Skipped(rule)

@@ -5,9 +5,14 @@
 
 mod breaker;
 mod case;
+mod json;
+mod json_parse;
+mod jsonrpc_client;
+mod jsonrpc_server;
 mod mcp_messages;
 mod report;
 mod run;
+mod sse_parse;
 mod trace_context;
 
 pub use report::{Report, Skipped};
@@ -16,7 +21,15 @@ pub use run::run;
 use case::{Case, Miss};
 
 /// The suites that the runner knows.
-pub const SUITES: &[Suite] = &[breaker::SUITE, mcp_messages::SUITE, trace_context::SUITE];
+pub const SUITES: &[Suite] = &[
+    breaker::SUITE,
+    json_parse::SUITE,
+    jsonrpc_client::SUITE,
+    jsonrpc_server::SUITE,
+    mcp_messages::SUITE,
+    sse_parse::SUITE,
+    trace_context::SUITE,
+];
 
 /// The one rule that every suite has.
 pub const REQUIRES: Rule = Rule { name: "requires", reason: "the case names a capability that the SDK does not claim" };
