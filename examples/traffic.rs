@@ -4,7 +4,7 @@
 //!
 //! In your Cargo.toml: tekton-sdk = "0.1"
 //!                     futures-util = "0.3"
-//!                     tokio = { version = "1", features = ["macros", "rt"] }
+//!                     tokio = { version = "1", features = ["macros", "rt", "test-util"] }
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::{

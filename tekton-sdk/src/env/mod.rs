@@ -28,8 +28,10 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 pub use address::base_url;
 pub(crate) use address::socket_path;
 pub use de::{bytes, duration, instance, names, optional_duration};
+pub(crate) use kind::quoted;
 pub use kind::{Kind, Value};
-pub(crate) use kind::{UNIX, network, quoted};
+#[cfg(feature = "host")]
+pub(crate) use kind::{UNIX, network};
 pub use markdown::markdown;
 pub use parse::{Found, Parsed};
 pub use ports::default_port;
