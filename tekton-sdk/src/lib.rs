@@ -50,7 +50,8 @@
 //!
 //! | feature | default | gives |
 //! |---|---|---|
-//! | `http` | yes | `HttpTransport` (reqwest, rustls) |
+//! | `http` | yes | `MeshTransport` (hyper), `HttpTransport` (reqwest), both with rustls |
+//! | `http2` | no | HTTP/2 with prior knowledge for `MeshTransport` |
 //! | `host` | yes | a component served on one port |
 //! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]`, `#[circuit_breaker]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
