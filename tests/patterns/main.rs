@@ -19,6 +19,7 @@ mod macros;
 mod mcp;
 mod mesh;
 mod observe;
+mod p01_instances;
 mod p01_request;
 mod p01_retry;
 mod p01_routing;

@@ -78,6 +78,13 @@ pub(super) struct Terms {
     pub(super) jitter: f64,
 }
 
+impl Terms {
+    /// How long it must be well for an ejection to be forgotten.
+    fn spell(&self) -> u64 {
+        nanos(self.ejection_time).max(1)
+    }
+}
+
 /// What is remembered of one instance.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -96,7 +103,8 @@ pub(super) struct Machine {
     doubted_until: Moment,
     standing: Standing,
     ejections: u32,
-    returned_at: Moment,
+    /// When it returned, failed or was forgiven an ejection last.
+    well_since: Moment,
 }
 
 impl Machine {
@@ -114,7 +122,7 @@ impl Machine {
             doubted_until: 0,
             standing: Standing::In(Phase::Steady),
             ejections: 0,
-            returned_at: 0,
+            well_since: 0,
         }
     }
 
@@ -127,6 +135,7 @@ impl Machine {
             return self.went_well(now, terms);
         }
         (self.failures_in_a_row, self.successes_in_a_row) = (self.failures_in_a_row.saturating_add(1), 0);
+        self.well_since = now;
         let doubted = outcome == Outcome::Unreached;
         if doubted {
             self.doubted_until = now.saturating_add(DOUBTED_FOR);
@@ -153,10 +162,8 @@ impl Machine {
 
     /// Ejects it now.
     pub(super) fn eject(&mut self, now: Moment, reason: &'static str, terms: &Terms) -> Effect {
-        // Each time it was well as long as an ejection takes, one is forgotten.
-        let spell = nanos(terms.ejection_time).max(1);
-        let forgotten = now.saturating_sub(self.returned_at) / spell;
-        self.ejections = self.ejections.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX)).saturating_add(1);
+        let spell = terms.spell();
+        self.ejections = self.ejections.saturating_add(1);
         let longest = nanos(terms.max_ejection_time).max(spell);
         let wait = spell.saturating_mul(self.ejections.into()).min(longest);
         let wait = wait - (wait as f64 * 0.1 * terms.jitter.clamp(0.0, 1.0)) as u64;
@@ -178,6 +185,12 @@ impl Machine {
 
     fn went_well(&mut self, now: Moment, terms: &Terms) -> Option<Effect> {
         self.failures_in_a_row = 0;
+        // A good call at the end of such a time shows that it was well; that it was not called shows nothing.
+        let spells = now.saturating_sub(self.well_since) / terms.spell();
+        if spells > 0 && self.ejections > 0 {
+            self.ejections = self.ejections.saturating_sub(u32::try_from(spells).unwrap_or(u32::MAX));
+            self.well_since = now;
+        }
         let doubted = std::mem::take(&mut self.doubted_until) > now;
         match self.standing {
             Standing::In(Phase::Probing) => self.standing = Standing::In(Phase::Rising(now)),
@@ -199,7 +212,7 @@ impl Machine {
 
     fn come_back(&mut self, now: Moment, phase: Phase) {
         self.standing = Standing::In(phase);
-        self.returned_at = now;
+        self.well_since = now;
         // It is judged by what it does from now on.
         (self.outcomes, self.failures_in_a_row, self.successes_in_a_row) = (0, 0, 0);
     }

@@ -65,13 +65,14 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 /// [`consecutive_failures`](BalanceConfig::consecutive_failures), or when its success rate is 25 points below the mean of the
 /// others, where at least three instances have made twenty calls each. The first ejection lasts
 /// [`ejection_time`](BalanceConfig::ejection_time), the second twice as long, at most
-/// [`max_ejection_time`](BalanceConfig::max_ejection_time), less up to a tenth at random; each such time that it does well
-/// makes one be forgotten. Then one call at a time goes to it until one goes well, which may be the next: another failure ejects it again. For
-/// ten seconds more its share grows from a tenth to that of the others.
+/// [`max_ejection_time`](BalanceConfig::max_ejection_time), less up to a tenth at random. Then one call at a
+/// time goes to it until one goes well; a failure ejects it again. For ten seconds more its share grows from a tenth to that of
+/// the others. For each [`ejection_time`](BalanceConfig::ejection_time) at whose end it answers without a failure since its
+/// beginning, one ejection is forgotten.
 ///
 /// **How many.** [`max_ejected_percent`](BalanceConfig::max_ejected_percent) of the instances are out at once, the earliest
 /// first; the others that should be are called, and come back after as many good calls in a row as failures would eject them. Where
-/// more should be out than [`panic_percent`](BalanceConfig::panic_percent) leaves well, the trouble is not one of single
+/// fewer than [`panic_percent`](BalanceConfig::panic_percent) are well, those that the limit lets in counted as ill, the trouble is not one of single
 /// instances, and leaving some out makes it worse for the rest: then nobody is kept out. A single instance never is; that is what
 /// the breaker is for.
 ///
