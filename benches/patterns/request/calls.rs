@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -118,12 +118,17 @@ fn limits<'a>(table: Table<'a>, crowd: &Crowd<'a>, server: Server, document: &Ar
             stream.read_exact(&mut [0; ANSWER_BYTES]).await.expect("the server answers");
         }
     };
-    let table = table.case("bare hyper connection", bare(crowd, server, document));
+    let table = table.case("bare hyper connection", bare(crowd, server, document, &HeaderMap::new()));
     table.case("TCP ping-pong", crowd.work(ping_pong))
 }
 
-/// A connection for each caller, with a task that looks after it, and nothing else.
-pub(super) fn bare<'a>(crowd: &Crowd<'a>, server: Server, document: &Arc<Document>) -> impl FnMut(u64) + use<'a> {
+/// A connection for each caller, with a task that looks after it, and nothing else but these headers.
+pub(super) fn bare<'a>(
+    crowd: &Crowd<'a>,
+    server: Server,
+    document: &Arc<Document>,
+    headers: &HeaderMap,
+) -> impl FnMut(u64) + use<'a> {
     let connections = crowd.runtime.block_on(async {
         let mut connections = Vec::new();
         for _ in 0..crowd.at_once {
@@ -132,15 +137,19 @@ pub(super) fn bare<'a>(crowd: &Crowd<'a>, server: Server, document: &Arc<Documen
         Arc::new(connections)
     });
     let host = HeaderValue::from_str(&server.http.to_string()).expect("an address is ASCII");
-    let document = Arc::clone(document);
+    let (document, headers) = (Arc::clone(document), Arc::new(headers.clone()));
     crowd.work(move |caller: usize| {
         let (connections, host, document) = (Arc::clone(&connections), host.clone(), Arc::clone(&document));
+        let headers = Arc::clone(&headers);
         async move {
             let mut request = Request::new(Body::from(document.json()));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = "/api/v1/echo".parse().expect("a path is a URI");
             request.headers_mut().insert(header::HOST, host);
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            for (name, value) in &*headers {
+                request.headers_mut().insert(name, value.clone());
+            }
             let mut connection = connections[caller].lock().await;
             connection.ready().await.expect("the server keeps the connection");
             let answer = connection.send_request(request).await.expect("the server answers");

@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tekton_sdk::{Tekton, contract::Entry, directory::MemoryDirectory};
+use tekton_sdk::{
+    Tekton,
+    contract::Entry,
+    directory::MemoryDirectory,
+    wire::{headers, trace::TraceContext},
+};
 use tekton_sdk_benches::{Selection, Table, keep};
 
 use super::{
@@ -29,10 +34,23 @@ pub(super) fn run(selection: &Selection) {
     for (at_once, title) in titles.iter().filter(|(_, title)| selection.takes(title)) {
         let crowd = Crowd { runtime: &runtime, at_once: *at_once };
         let table = Table::new(title.as_str())
-            .case("bare hyper connection", bare(&crowd, server, &document))
+            .case("bare hyper connection", bare(&crowd, server, &document, &HeaderMap::new()))
+            .case("bare hyper connection, with our headers", bare(&crowd, server, &document, &wire_headers()))
             .case("hyper-util's pool", pooled(&crowd, server, &document));
         ours(table, &crowd, server, &document).run(selection);
     }
+}
+
+/// What the house's wire asks for: the part of our cost that no client could save, here and at the server.
+fn wire_headers() -> HeaderMap {
+    let mut wire = HeaderMap::new();
+    wire.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    wire.insert(headers::API_VERSION, HeaderValue::from_static("1"));
+    wire.insert(headers::CALLER, HeaderValue::from_static("bench"));
+    headers::set_attempt(&mut wire, 1);
+    headers::set_deadline(&mut wire, Duration::from_secs(5));
+    TraceContext::new_root([7; 16], [7; 8], true).inject(&mut wire);
+    wire
 }
 
 /// The pool that stands under reqwest, with nothing around it.

@@ -126,7 +126,7 @@ impl Peer {
         }
         self.inherit(&mut request, began);
         self.check_size(&request)?;
-        let metrics = self.metrics(&request.call.operation);
+        let metrics = request.call.metrics.take().unwrap_or_else(|| self.metrics(&request.call.operation));
         let told = tekton.observers.any().then(|| Arc::clone(&request.call.operation));
         let span = self.span(&request);
         request.call.metrics = Some(metrics.clone());
@@ -205,14 +205,17 @@ impl Peer {
         }
     }
 
+    /// What is kept of an operation that was called before: its name, and where its calls are counted.
+    pub(crate) fn known(&self, operation: &str) -> Option<(Arc<str>, CallMetrics)> {
+        let known = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let at = known.binary_search_by(|(name, _)| (**name).cmp(operation)).ok()?;
+        known.get(at).cloned()
+    }
+
     /// Where the calls of an operation are counted. The handles of an operation are resolved once.
     fn metrics(&self, operation: &Arc<str>) -> CallMetrics {
-        let place = |known: &[(Arc<str>, CallMetrics)]| known.binary_search_by(|(name, _)| (**name).cmp(operation));
-        {
-            let known = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, metrics)) = place(&known).ok().and_then(|at| known.get(at)) {
-                return metrics.clone();
-            }
+        if let Some((_, metrics)) = self.known(operation) {
+            return metrics;
         }
         let tekton = &*self.0.tekton.0;
         let mut known = self.0.metrics.write().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +224,7 @@ impl Peer {
         }
         let metrics = tekton.metrics.of(&tekton.source, &self.0.name, operation);
         // Found now, another thread was quicker: its handles count in the same place.
-        if let Err(at) = place(&known) {
+        if let Err(at) = known.binary_search_by(|(name, _)| name.cmp(operation)) {
             known.insert(at, (Arc::clone(operation), metrics.clone()));
         }
         metrics

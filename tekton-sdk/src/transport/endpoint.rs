@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::{
     fmt,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     path::Path,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 #[cfg(feature = "http")]
@@ -37,6 +37,8 @@ pub struct Endpoint(Arc<Inner>);
 struct Inner {
     /// What two endpoints are compared by, and what is shown.
     text: Box<str>,
+    /// The text, hashed once: endpoints are looked up at every call.
+    hash: u64,
     /// Of a Unix socket, the URL that its requests would have on a port.
     url: Url,
     /// The socket's path, of a Unix socket.
@@ -93,7 +95,9 @@ impl Endpoint {
     }
 
     fn of(text: String, url: Url, socket: Option<Box<Path>>) -> Self {
+        static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         Self(Arc::new(Inner {
+            hash: SEED.hash_one(&text),
             text: text.into(),
             socket,
             #[cfg(feature = "http")]
@@ -218,7 +222,7 @@ impl Eq for Endpoint {}
 
 impl Hash for Endpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.text.hash(state);
+        state.write_u64(self.0.hash);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The builder of one call.
 
-use std::{borrow::Cow, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::IntoFuture, marker::PhantomData, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,16 +29,11 @@ const JSON_BYTES: usize = 1024;
 #[must_use = "a call does nothing until awaited"]
 pub struct Call<'a, T = serde_json::Value> {
     peer: Cow<'a, Peer>,
-    method: Method,
-    path: Cow<'static, str>,
-    operation: Arc<str>,
-    query: Option<String>,
-    headers: HeaderMap,
-    body: Body,
+    /// What is sent, but for what is known only when it is.
+    request: Request,
     safety: Option<Safety>,
     timeout: Option<Duration>,
     max_response_bytes: Option<usize>,
-    extensions: http::Extensions,
     wrong: Option<Error>,
     answer: PhantomData<fn() -> T>,
 }
@@ -61,21 +56,23 @@ impl<T> Call<'static, T> {
 
 impl<'a, T> Call<'a, T> {
     fn new(peer: Cow<'a, Peer>, operation: &str) -> Self {
-        let mut wire = HeaderMap::with_capacity(8);
-        wire.insert(header::ACCEPT, JSON);
-        wire.insert(headers::API_VERSION, FIRST_VERSION);
+        // An operation that was called before has its name and its metrics at hand.
+        let (name, metrics) = match peer.known(operation) {
+            Some((name, metrics)) => (name, Some(metrics)),
+            None => (operation.into(), None),
+        };
+        let mut call = CallInfo::new(peer.shared_name(), name, Safety::Write);
+        call.metrics = metrics;
+        let mut request = Request::new(Method::POST, ["/api/v1/", operation].concat(), call);
+        request.headers = HeaderMap::with_capacity(8);
+        request.headers.insert(header::ACCEPT, JSON);
+        request.headers.insert(headers::API_VERSION, FIRST_VERSION);
         Self {
             peer,
-            method: Method::POST,
-            path: ["/api/v1/", operation].concat().into(),
-            operation: operation.into(),
-            query: None,
-            headers: wire,
-            body: Body::empty(),
+            request,
             safety: None,
             timeout: None,
             max_response_bytes: None,
-            extensions: http::Extensions::new(),
             wrong: OperationName::check(operation).err(),
             answer: PhantomData,
         }
@@ -87,8 +84,8 @@ impl<'a, T> Call<'a, T> {
         let mut bytes = Vec::with_capacity(JSON_BYTES);
         match serde_json::to_writer(&mut bytes, body) {
             Ok(()) => {
-                self.headers.insert(header::CONTENT_TYPE, JSON);
-                self.body = Body::full(bytes);
+                self.request.headers.insert(header::CONTENT_TYPE, JSON);
+                self.request.body = Body::full(bytes);
                 self
             }
             Err(error) => self.refuse(
@@ -101,25 +98,26 @@ impl<'a, T> Call<'a, T> {
 
     /// Sends these bytes, or this stream of bytes, of this content type. A stream is sent once: it is not retried.
     pub fn body(mut self, content_type: HeaderValue, body: impl Into<Body>) -> Self {
-        self.headers.insert(header::CONTENT_TYPE, content_type);
-        self.body = body.into();
+        self.request.headers.insert(header::CONTENT_TYPE, content_type);
+        self.request.body = body.into();
         self
     }
 
     /// Uses another method than `POST`. What the method promises (RFC 9110 §9.2) counts as [`Call::safety`] unless that is set.
     pub fn method(mut self, method: Method) -> Self {
-        self.method = method;
+        self.request.method = method;
         self
     }
 
     /// Uses this path as it is, as `/api/esr/store`, for peers that lay out their routes otherwise. The operation's name stays
     /// the label in metrics and messages, and need not be an operation's name then.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
-        self.path = path.into();
-        self.headers.remove(headers::API_VERSION);
+        self.request.path = path.into();
+        self.request.headers.remove(headers::API_VERSION);
         self.wrong = None;
-        if !self.path.starts_with('/') || self.path.contains(['?', '#', '\r', '\n', ' ']) {
-            let what = format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.path);
+        if !self.request.path.starts_with('/') || self.request.path.contains(['?', '#', '\r', '\n', ' ']) {
+            let what =
+                format!("the path {:?} must begin with a slash and hold no space, `?` or `#`", self.request.path);
             return self.refuse(Error::invalid(what));
         }
         self
@@ -127,22 +125,22 @@ impl<'a, T> Call<'a, T> {
 
     /// Calls this version of the API instead of 1.
     pub fn api_version(mut self, version: u32) -> Self {
-        self.path = format!("/api/v{version}/{}", self.operation).into();
-        self.headers.insert(headers::API_VERSION, HeaderValue::from(version));
+        self.request.path = format!("/api/v{version}/{}", self.request.call.operation).into();
+        self.request.headers.insert(headers::API_VERSION, HeaderValue::from(version));
         self
     }
 
     /// Adds a parameter to the query, percent-encoded.
     pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        let mut query = url::form_urlencoded::Serializer::new(self.query.take().unwrap_or_default());
+        let mut query = url::form_urlencoded::Serializer::new(self.request.query.take().unwrap_or_default());
         query.append_pair(name, value.as_ref());
-        self.query = Some(query.finish());
+        self.request.query = Some(query.finish());
         self
     }
 
     /// Sets a header. Those that the pipeline writes itself (trace, deadline, attempt, caller) are overwritten by it.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.request.headers.insert(name, value);
         self
     }
 
@@ -154,7 +152,7 @@ impl<'a, T> Call<'a, T> {
 
     /// Limits one attempt. Default: the handle's.
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
-        self.extensions.insert(AttemptLimit(limit));
+        self.request.call.extensions.insert(AttemptLimit(limit));
         self
     }
 
@@ -187,7 +185,7 @@ impl<'a, T> Call<'a, T> {
     pub fn idempotency_key(mut self, key: &str) -> Self {
         match HeaderValue::from_str(key) {
             Ok(value) if !key.is_empty() && key.len() <= headers::MAX_LABEL_BYTES => {
-                self.headers.insert(headers::IDEMPOTENCY_KEY, value);
+                self.request.headers.insert(headers::IDEMPOTENCY_KEY, value);
                 self.safety(Safety::Idempotent)
             }
             _ => self.refuse(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
@@ -202,13 +200,13 @@ impl<'a, T> Call<'a, T> {
 
     /// Attaches a value for policies of the application's own.
     pub fn extension<E: Clone + Send + Sync + 'static>(mut self, value: E) -> Self {
-        self.extensions.insert(value);
+        self.request.call.extensions.insert(value);
         self
     }
 
     /// Attaches these values for policies of the application's own.
     pub(crate) fn extensions(mut self, values: &http::Extensions) -> Self {
-        self.extensions.extend(values.clone());
+        self.request.call.extensions.extend(values.clone());
         self
     }
 
@@ -276,22 +274,18 @@ impl<'a, T> Call<'a, T> {
     }
 
     fn into_request(self, collect: bool) -> Result<Request> {
+        let Self { peer, mut request, .. } = self;
         if let Some(error) = self.wrong {
-            return Err(error.with_target(self.peer.name().to_owned()));
+            return Err(error.with_target(peer.name().to_owned()));
         }
-        let tekton = self.peer.tekton();
-        let safety = self.safety.unwrap_or_else(|| Safety::of_method(&self.method));
-        let mut call = CallInfo::new(self.peer.shared_name(), self.operation, safety);
-        call.collect = collect.then(|| self.max_response_bytes.unwrap_or(tekton.defaults().max_response_bytes));
-        call.extensions = self.extensions;
-        let mut request = Request::new(self.method, self.path, call);
-        request.query = self.query;
-        request.headers = self.headers;
+        let tekton = peer.tekton();
+        let safety = self.safety.unwrap_or_else(|| Safety::of_method(&request.method));
+        request.call.safety = safety;
+        request.call.collect = collect.then(|| self.max_response_bytes.unwrap_or(tekton.defaults().max_response_bytes));
         if safety == Safety::Idempotent && !request.method.is_idempotent() {
             let key = request.headers.entry(headers::IDEMPOTENCY_KEY);
             key.or_insert_with(|| drawn_key(tekton.random()));
         }
-        request.body = self.body;
         Ok(request)
     }
 
@@ -325,8 +319,8 @@ impl<T> std::fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call")
             .field("peer", &self.peer.name())
-            .field("method", &self.method)
-            .field("path", &self.path)
+            .field("method", &self.request.method)
+            .field("path", &self.request.path)
             .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ const WOKEN: u8 = 2;
 /// A connection that is polled by its own caller wakes that caller with whatever the caller itself does to it: every request
 /// handed over, every piece of the body taken out. Each such wake would cost the caller's task a turn with nothing to do. While
 /// the gate is held they are only remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gate {
     state: AtomicU8,
     waiting: AtomicWaker,
@@ -28,6 +28,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
+    /// A gate that remembers wakes.
+    pub(super) const fn held() -> Self {
+        Self { state: AtomicU8::new(HELD), waiting: AtomicWaker::new(), doubted: AtomicBool::new(false) }
+    }
+
     /// Remembers wakes from here on, and forgets those before.
     pub(super) fn hold(&self) {
         self.state.swap(HELD, Ordering::AcqRel);
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_wake_is_passed_on_only_while_nobody_holds_the_gate() {
-        let (gate, woken) = (Arc::new(Gate::default()), Arc::new(Woken::default()));
+        let (gate, woken) = (Arc::new(Gate::held()), Arc::new(Woken::default()));
         let (connection, task) = (Waker::from(Arc::clone(&gate)), waker(Arc::clone(&woken)));
         gate.hold();
         assert!(gate.release(&task), "nothing woke it");

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +11,6 @@ use std::{
     time::Instant,
 };
 
-use futures_util::future::poll_fn;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
@@ -75,29 +74,23 @@ impl Line {
         opened: Instant,
         count: Count,
     ) -> hyper::Result<Self> {
-        let gate = Arc::new(Gate::default());
-        let stream = Pooled { stream, gate: Arc::clone(&gate) };
+        let gate = Arc::new(Gate::held());
+        let stream = Pooled::new(stream, Arc::clone(&gate));
         let (sender, connection) = Builder::new().max_header_size(max_header_bytes).handshake(stream).await?;
         let waker = Waker::from(Arc::clone(&gate));
         Ok(Self { sender, connection: Some(connection), gate, waker, opened, _count: count })
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Hands a request over; [`poll`](Self::poll) sends it, and the future is then asked for the answer, with nobody to wake.
     ///
-    /// # Cancel safety
-    /// Dropping the future drops the connection with it, which tells the callee.
-    pub(super) async fn exchange(&mut self, request: Request<Body>) -> Result<(Response<Incoming>, State), Failed> {
-        self.gate.hold();
-        // The answer comes through a channel that only polling the connection fills, which is done right here: its waker is
-        // nobody, and the runtime's budget must not make it wait for a wake that nobody gets.
-        let mut answer = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
-        let (outcome, state) =
-            poll_fn(|cx| self.poll(cx, || answer.as_mut().poll(&mut Context::from_waker(Waker::noop())))).await;
-        match outcome {
-            Some(Ok(response)) => Ok((response, state)),
-            Some(Err(error)) => Err(Failed::of(error)),
-            None => Err(Failed::Lost),
-        }
+    /// The wake that this gives is swallowed: the gate is held since the connection was opened or given back.
+    /// The answer comes through a channel that only polling the connection fills, so the runtime's budget must not make it wait
+    /// for a wake that nobody gets.
+    pub(super) fn begin(
+        &mut self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>> + use<> {
+        tokio::task::unconstrained(self.sender.try_send_request(request))
     }
 
     /// Says that it was idle for so long that the system must be asked whether it is still open.

@@ -12,9 +12,15 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+};
 
 use async_trait::async_trait;
+use futures_util::future::poll_fn;
 use http::{HeaderValue, header};
 use serde_json::json;
 use tokio_rustls::TlsConnector;
@@ -125,12 +131,22 @@ impl Transport for MeshTransport {
         }
         let mut outgoing = outgoing(&endpoint, request)?;
         loop {
-            let (mut lease, fresh) = match inner.pool.take(&slot) {
+            let (mut lease, fresh) = match slot.take() {
                 Some(lease) => (lease, false),
-                None => (Box::pin(inner.open(&endpoint, &slot)).await?, true),
+                None => {
+                    // Out of the way: the future has no room of its own for what waits here, because most calls do not.
+                    let waits = Box::new(outgoing);
+                    let opened = Box::pin(inner.open(&endpoint, &slot)).await?;
+                    outgoing = *waits;
+                    (opened, true)
+                }
             };
-            match lease.line.exchange(outgoing).await {
-                Ok((answer, state)) => return Ok(received(answer, lease, state)),
+            let mut answer = pin!(lease.line.begin(outgoing));
+            let (outcome, state) =
+                poll_fn(|cx| lease.line.poll(cx, || answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))))
+                    .await;
+            match outcome.map_or(Err(Failed::Lost), |outcome| outcome.map_err(Failed::of)) {
+                Ok(answer) => return Ok(received(answer, lease, state)),
                 // It was closed while it waited, and the request is as it was.
                 Err(Failed::NotSent(request, _)) if !fresh => outgoing = *request,
                 Err(failed) => return Err(failed.at(&endpoint)),
@@ -148,7 +164,8 @@ impl Inner {
         let count = slot.count();
         let stream = self.dial.open(endpoint).await?;
         let line = Line::new(stream, self.max_header_bytes, self.clock.now(), count).await;
-        Ok(self.pool.lease(slot, line.map_err(|e| failure(ErrorKind::Connect, endpoint, e))?))
+        self.pool.sweep_from_now_on();
+        Ok(slot.lease(line.map_err(|e| failure(ErrorKind::Connect, endpoint, e))?))
     }
 
     #[cfg(feature = "http2")]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
     mem,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -24,9 +25,29 @@ use crate::{time::SharedClock, transport::Endpoint};
 /// the callee closed it.
 const UNSEEN: Duration = Duration::from_millis(1);
 
+type Slots = HashMap<Endpoint, Arc<Slot>, BuildHasherDefault<Hashed>>;
+
+/// Takes the hash that an endpoint brings along.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The connections of all endpoints.
 pub(super) struct Pool {
-    slots: RwLock<HashMap<Endpoint, Arc<Slot>>>,
+    slots: RwLock<Slots>,
     limits: Limits,
     clock: SharedClock,
     sweeper: Mutex<Option<JoinHandle<()>>>,
@@ -43,8 +64,9 @@ struct Limits {
 }
 
 /// The connections of one endpoint.
-#[derive(Default)]
 pub(super) struct Slot {
+    limits: Limits,
+    clock: SharedClock,
     /// The one that was used last stands last: it is taken first, so that the rest may grow old and go.
     idle: Mutex<Vec<Idle>>,
     open: Arc<AtomicUsize>,
@@ -60,7 +82,6 @@ struct Idle {
 /// A connection in use. Dropped, it is closed; only [`give_back`](Self::give_back) keeps it.
 pub(super) struct Lease {
     pub(super) line: Box<Line>,
-    pool: Arc<Pool>,
     slot: Arc<Slot>,
 }
 
@@ -88,42 +109,12 @@ impl Pool {
             true => oldest(&slots).and_then(|oldest| slots.remove(&oldest)),
             false => None,
         };
-        let slot = Arc::clone(slots.entry(endpoint.clone()).or_default());
+        let slot = slots.entry(endpoint.clone()).or_insert_with(|| Arc::new(Slot::new(self)));
+        let slot = Arc::clone(slot);
         drop(slots);
         // Closing connections is work for the system, and nobody waits for the lock meanwhile.
         drop(evicted);
         slot
-    }
-
-    /// A connection that is open, young enough, and was used not long ago.
-    pub(super) fn take(self: &Arc<Self>, slot: &Arc<Slot>) -> Option<Lease> {
-        let mut closed = Vec::new();
-        let now = self.clock.now();
-        loop {
-            let Idle { line, since } = {
-                let mut idle = slot.idle();
-                let last = idle.pop()?;
-                if now.saturating_duration_since(last.since) >= self.limits.idle_timeout {
-                    // Those before it have been idle for even longer.
-                    closed = mem::take(&mut *idle);
-                }
-                last
-            };
-            let unused = now.saturating_duration_since(since);
-            if unused < self.limits.idle_timeout && !self.is_old(&line, now) {
-                if unused >= UNSEEN {
-                    line.doubt();
-                }
-                return Some(Lease { line, pool: Arc::clone(self), slot: Arc::clone(slot) });
-            }
-            drop((line, mem::take(&mut closed)));
-        }
-    }
-
-    /// A connection that has just been opened, counted by [`Slot::count`].
-    pub(super) fn lease(self: &Arc<Self>, slot: &Arc<Slot>, line: Line) -> Lease {
-        self.sweep_from_now_on();
-        Lease { line: Box::new(line), pool: Arc::clone(self), slot: Arc::clone(slot) }
     }
 
     /// What a shared connection must still be good for now.
@@ -131,10 +122,6 @@ impl Pool {
     pub(super) fn fit(&self) -> Fit {
         let Limits { idle_timeout, max_age, max_streams, .. } = self.limits;
         Fit { now: self.clock.now(), idle_timeout, max_age, max_streams }
-    }
-
-    fn is_old(&self, line: &Line, now: Instant) -> bool {
-        now.saturating_duration_since(line.opened) >= self.limits.max_age
     }
 
     /// Closes what nobody called for in time. The task ends once no connection is open.
@@ -205,6 +192,51 @@ impl Drop for Pool {
 }
 
 impl Slot {
+    fn new(pool: &Pool) -> Self {
+        Self {
+            limits: pool.limits,
+            clock: pool.clock.clone(),
+            idle: Mutex::default(),
+            open: Arc::default(),
+            #[cfg(feature = "http2")]
+            carriers: Carriers::default(),
+        }
+    }
+
+    /// A connection that is open, young enough, and was used not long ago.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Lease> {
+        let mut closed = Vec::new();
+        let now = self.clock.now();
+        loop {
+            let Idle { line, since } = {
+                let mut idle = self.idle();
+                let last = idle.pop()?;
+                if now.saturating_duration_since(last.since) >= self.limits.idle_timeout {
+                    // Those before it have been idle for even longer.
+                    closed = mem::take(&mut *idle);
+                }
+                last
+            };
+            let unused = now.saturating_duration_since(since);
+            if unused < self.limits.idle_timeout && !self.is_old(&line, now) {
+                if unused >= UNSEEN {
+                    line.doubt();
+                }
+                return Some(Lease { line, slot: Arc::clone(self) });
+            }
+            drop((line, mem::take(&mut closed)));
+        }
+    }
+
+    /// A connection that has just been opened, counted by [`count`](Self::count).
+    pub(super) fn lease(self: &Arc<Self>, line: Line) -> Lease {
+        Lease { line: Box::new(line), slot: Arc::clone(self) }
+    }
+
+    fn is_old(&self, line: &Line, now: Instant) -> bool {
+        now.saturating_duration_since(line.opened) >= self.limits.max_age
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,20 +258,27 @@ impl Slot {
 impl Lease {
     /// Lets the next call use the connection, if it is not too old and not one too many.
     pub(super) fn give_back(self) {
-        let Self { line, pool, slot } = self;
-        let now = pool.clock.now();
-        if pool.is_old(&line, now) {
+        let Self { line, slot } = self;
+        let now = slot.clock.now();
+        if slot.is_old(&line, now) {
             return;
         }
         let mut idle = slot.idle();
-        if idle.len() < pool.limits.max_idle {
-            idle.push(Idle { line, since: now });
-        }
+        let one_too_many = match idle.len() < slot.limits.max_idle {
+            true => {
+                idle.push(Idle { line, since: now });
+                None
+            }
+            false => Some(line),
+        };
+        // Closing a connection is work for the system, and nobody waits for the lock meanwhile.
+        drop(idle);
+        drop(one_too_many);
     }
 }
 
 /// The endpoint that was called longest ago.
-fn oldest(slots: &HashMap<Endpoint, Arc<Slot>>) -> Option<Endpoint> {
+fn oldest(slots: &Slots) -> Option<Endpoint> {
     let used = |slot: &Slot| slot.idle().last().map(|idle| idle.since);
     let busy = |slot: &Slot| slot.open.load(Ordering::Relaxed) > slot.idle_count();
     let oldest = slots.iter().min_by_key(|(_, slot)| (busy(slot), used(slot)))?;

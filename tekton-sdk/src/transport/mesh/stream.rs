@@ -27,6 +27,9 @@ const PROBES: u32 = 3;
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
+/// Up to this size, what is to be written is first put side by side.
+const SMALL_BYTES: usize = 4096;
+
 /// An open road to a callee.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -53,11 +56,17 @@ impl Stream {
 
 /// The stream of a connection that lies in the pool between the calls.
 pub(super) struct Pooled {
-    pub(super) stream: Stream,
-    pub(super) gate: Arc<Gate>,
+    stream: Stream,
+    gate: Arc<Gate>,
+    /// A small head and a small body, side by side.
+    together: Vec<u8>,
 }
 
 impl Pooled {
+    pub(super) const fn new(stream: Stream, gate: Arc<Gate>) -> Self {
+        Self { stream, gate, together: Vec::new() }
+    }
+
     /// Asks the system what has come meanwhile, whatever the runtime has heard of it.
     fn look(&self) -> io::Result<Seen> {
         let mut byte = [MaybeUninit::uninit()];
@@ -158,6 +167,13 @@ impl Write for Pooled {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let Self { stream, together, .. } = self.get_mut();
+        // The system gathers slices at a higher price than that of copying a few bytes.
+        if slices.len() > 1 && slices.iter().map(|slice| slice.len()).sum::<usize>() <= SMALL_BYTES {
+            together.clear();
+            slices.iter().for_each(|slice| together.extend_from_slice(slice));
+            return Pin::new(stream).poll_write(cx, together);
+        }
+        Pin::new(stream).poll_write_vectored(cx, slices)
     }
 }
