@@ -163,7 +163,7 @@ impl<'a, T> Call<'a, T> {
     /// if less is left; each attempt has its own, because one that failed may have cost all of it. Without a budget it is the
     /// limit of the call itself.
     pub fn spend_at_most(mut self, limit: impl Into<Allowance>) -> Self {
-        self.extensions.insert(SpendLimit(limit.into()));
+        self.request.call.extensions.insert(SpendLimit(limit.into()));
         self
     }
 
@@ -233,21 +233,18 @@ impl<'a, T> Call<'a, T> {
     /// # Errors
     /// What is wrong about the call, or that its body is a stream, which is sent once.
     pub(super) fn copy_to(&self, peer: Peer) -> Result<Call<'static, T>> {
-        let body = self.body.try_clone().ok_or_else(|| {
+        let mut request = self.request.try_clone().ok_or_else(|| {
             Error::invalid("the body is a stream, which can be sent to one component only; give its bytes instead")
         })?;
+        request.call.target = peer.shared_name();
+        // They are those of the other peer.
+        request.call.metrics = None;
         Ok(Call {
             peer: Cow::Owned(peer),
-            method: self.method.clone(),
-            path: self.path.clone(),
-            operation: Arc::clone(&self.operation),
-            query: self.query.clone(),
-            headers: self.headers.clone(),
-            body,
+            request,
             safety: self.safety,
             timeout: self.timeout,
             max_response_bytes: self.max_response_bytes,
-            extensions: self.extensions.clone(),
             wrong: None,
             answer: PhantomData,
         })
@@ -265,7 +262,7 @@ impl<'a, T> Call<'a, T> {
 
     /// Whether it may be carried out twice.
     pub(super) fn is_read(&self) -> bool {
-        self.safety.unwrap_or_else(|| Safety::of_method(&self.method)) == Safety::Read
+        self.safety.unwrap_or_else(|| Safety::of_method(&self.request.method)) == Safety::Read
     }
 
     /// Whom it goes to.
