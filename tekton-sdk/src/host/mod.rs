@@ -1,4 +1,4 @@
-//! A served component: one port, registered, healthy, measured, shut down in order.
+//! A served component: one port, a Unix socket besides or instead of it, registered, healthy, measured, shut down in order.
 //!
 //! | path | answers |
 //! |---|---|

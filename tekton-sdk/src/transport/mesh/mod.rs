@@ -1,4 +1,11 @@
-//! The road inside the mesh: HTTP/1.1 straight on hyper's connections, over TCP, TLS and Unix sockets.
+//! The road inside the mesh: HTTP straight on hyper's connections, over TCP, TLS and Unix sockets.
+//!
+//! A connection of HTTP/1.1 has no task of its own: whoever waits for an answer moves it on, in the future of the call and then
+//! in the body of the answer ([`line`]). A [`gate`] keeps the connection from waking its caller for what the caller itself does
+//! to it. Between two calls it lies in the [`pool`]; the system is asked whether it is still open before it is used again.
+//! Connections of HTTP/2 are [`shared`] by many calls, and each has a task that the transport owns.
+//!
+//! hyper parses what comes from outside; this module sees heads that were parsed, pieces of bodies, and errors.
 
 mod answer;
 mod config;
@@ -46,7 +53,32 @@ use crate::{
 
 const SCHEMES: &[&str] = if cfg!(unix) { &["http", "https", "unix"] } else { &["http", "https"] };
 
-/// HTTP/1.1 with kept connections, TLS by rustls. Clones share their connections.
+/// HTTP between the components of a mesh: `http://`, `https://` with rustls, and `unix:` sockets. Clones share their connections.
+///
+/// No proxy, no redirects, no time-out but that of connecting. What goes through a proxy is for an
+/// [`HttpTransport`](super::HttpTransport).
+///
+/// # Limits
+/// Those of [`MeshTransportConfig`]. Connecting has one limit over the look-up of the name, all addresses, and TLS. Of several
+/// addresses, one after the other is tried, of both families in turns, each 250 ms before the next, and the first that opens
+/// wins (RFC 8305). An answer's head has at most 100 headers and `max_header_bytes`; its body is read as it is asked for. How long
+/// an answer may take is the deadline's business. A connection that idled for `idle_timeout` or is `max_age` old is closed.
+///
+/// # What is sent twice
+/// Nothing that may have been sent. A kept connection that turns out to be closed gives the request back untouched, and it goes
+/// out on another one; a fresh connection that does so is [`Connect`](ErrorKind::Connect). Once a byte may have been written,
+/// the failure is [`Interrupted`](ErrorKind::Interrupted), and the policies decide.
+///
+/// A callee that closes its connections without saying so in a header can close one in the moment it is used again. The system is
+/// asked before a connection is used that idled for a millisecond or more; what is left is the time that a packet takes.
+///
+/// # Cancel safety
+/// Dropping the future, or the body of an answer before its end, closes the connection (HTTP/2: resets the stream), and the
+/// callee's work ends with it. Bytes behind the end of an answer close it too: they are never taken for the next answer.
+///
+/// # Bodies
+/// Over HTTP/1.1 the rest of a streamed request is sent while the head of the answer is awaited and while its body is read. Who
+/// holds an answer without reading it does not send on. An answer that ends while the request is still being sent ends both.
 #[derive(Clone)]
 pub struct MeshTransport(Arc<Inner>);
 
