@@ -241,6 +241,8 @@ fn handles_cross_threads() {
     handle::<directory::Registered>();
     handle::<host::Served>();
     handle::<host::Server>();
+    #[cfg(unix)]
+    handle::<host::UnixServer>();
     handle::<tekton_sdk::landmarks::Landmarks>();
     handle::<breaker::CircuitBreakerLayer>();
     handle::<breaker::BreakerPolicy>();
@@ -271,6 +273,7 @@ fn handles_cross_threads() {
     handle::<transport::Endpoint>();
     handle::<transport::HttpTransport>();
     handle::<transport::MemoryTransport>();
+    handle::<transport::MeshTransport>();
     handle::<transport::Request>();
     handle::<transport::Response>();
     fn movable<T: Send + 'static>() {}
