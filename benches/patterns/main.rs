@@ -1,6 +1,7 @@
 //! Tekton beside its peers. `cargo bench -p tekton-sdk-benches --features peers [-- <words of a title>]`; without the
 //! feature only the SDK and the physical limits run.
 
+mod balance;
 mod breaker;
 mod host;
 mod limits;
@@ -14,6 +15,7 @@ use tekton_sdk_benches::Selection;
 
 fn main() {
     let selection = Selection::from_process();
+    balance::run(&selection);
     breaker::run(&selection);
     limits::run(&selection);
     host::run(&selection);
