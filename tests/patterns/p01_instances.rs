@@ -124,7 +124,8 @@ impl Lab {
             if self.log.named(event).len() > before {
                 return;
             }
-            pass(Duration::from_secs(1)).await;
+            // Not more often, because the log keeps 10,000 events.
+            pass(Duration::from_secs(3)).await;
         }
         panic!("it is never {event}");
     }
