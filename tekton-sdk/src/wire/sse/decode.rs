@@ -53,6 +53,16 @@ enum Step<'c> {
     Retry(Duration),
 }
 
+/// What became of a chunk that begins within a line.
+enum Rest {
+    /// The event is complete, with its data in the buffer.
+    Event,
+    /// The chunk ends within the line, and is kept.
+    Kept,
+    /// It is not for the short way: nothing was done.
+    Other,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Cap {
     Line,
@@ -97,12 +107,25 @@ impl Decoder {
     pub fn next_event<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Result<Option<Event<'a>>> {
         match self.plain(chunk) {
             Some(data) => Ok(Some(Event { kind: MESSAGE, data: line::text(data), id: &self.last_event_id })),
-            None if self.goes_on(chunk) => Ok(None),
             None => self.any_event(chunk),
         }
     }
 
+    /// Not inlined, so that the short way stays short.
+    #[inline(never)]
     fn any_event<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Result<Option<Event<'a>>> {
+        if self.lent {
+            self.clear_event();
+            if let Some(data) = self.plain(chunk) {
+                return Ok(Some(self.event(Some(data))));
+            }
+        } else if !self.line.is_empty() {
+            match self.rest_of_plain(chunk) {
+                Rest::Event => return Ok(Some(self.event(None))),
+                Rest::Kept => return Ok(None),
+                Rest::Other => {}
+            }
+        }
         loop {
             match self.step(chunk)? {
                 Some(Step::Event(data)) => return Ok(Some(self.event(data))),
@@ -165,9 +188,6 @@ impl Decoder {
     fn step<'c>(&mut self, chunk: &mut &'c [u8]) -> Result<Option<Step<'c>>> {
         if self.lent {
             self.clear_event();
-            if let Some(data) = self.plain(chunk) {
-                return Ok(Some(Step::Event(Some(data))));
-            }
         }
         if let Some(cap) = self.over {
             *chunk = &[];
@@ -197,26 +217,46 @@ impl Decoder {
             return None;
         }
         let line = chunk.strip_prefix(b"data:")?;
-        let end = memchr2(b'\n', b'\r', line)?;
-        let (value, rest) = line.split_at(end);
+        let (value, rest) = line.split_at(memchr2(b'\n', b'\r', line)?);
         let rest = rest.strip_prefix(b"\n\n")?;
         let value = line::without_space(value);
-        let most = self.limits.max_event_bytes.saturating_sub(self.last_event_id.len());
-        if value.len() > most.min(self.limits.max_line_bytes) {
+        if value.len() > self.most_data() {
             return None;
         }
         *chunk = rest;
         Some(value)
     }
 
-    /// Keeps a chunk from the middle of a line, of which long events have many.
-    #[inline]
-    fn goes_on(&mut self, chunk: &mut &[u8]) -> bool {
-        let goes_on = !self.line.is_empty() && memchr2(b'\n', b'\r', chunk).is_none() && self.keep(chunk).is_ok();
-        if goes_on {
+    /// The same, but that it began in an earlier chunk; its type may stand before it.
+    fn rest_of_plain(&mut self, chunk: &mut &[u8]) -> Rest {
+        let Some(end) = memchr2(b'\n', b'\r', chunk) else {
+            if self.keep(chunk).is_err() {
+                return Rest::Other;
+            }
             *chunk = &[];
+            return Rest::Kept;
+        };
+        let (value, rest) = chunk.split_at(end);
+        let alone = !self.has_data && !self.has_id && !self.first_line;
+        let Some(rest) = rest.strip_prefix(b"\n\n").filter(|_| alone && self.line.starts_with(b"data:")) else {
+            return Rest::Other;
+        };
+        // The name of the field counts here, though not in the caps: what is that near to them goes the long way.
+        if self.kind.len() + self.line.len() + value.len() > self.most_data() || self.keep(value).is_err() {
+            return Rest::Other;
         }
-        goes_on
+        // The line becomes the buffer of the data as it is, so that it is not copied twice.
+        mem::swap(&mut self.line, &mut self.data);
+        self.data_from = self.data.len() - line::without_space(&self.data[b"data:".len()..]).len();
+        self.has_data = true;
+        self.lent = true;
+        *chunk = rest;
+        Rest::Event
+    }
+
+    /// How much data one line may bring to an event that has no type, and no id of its own.
+    fn most_data(&self) -> usize {
+        self.limits.max_line_bytes.min(self.limits.max_event_bytes.saturating_sub(self.last_event_id.len()))
     }
 
     /// Goes from line to line up to the next step.

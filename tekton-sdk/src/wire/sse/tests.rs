@@ -45,15 +45,24 @@ fn decode<'a>(limits: SseLimits, chunks: impl IntoIterator<Item = &'a [u8]>) -> 
     outcome
 }
 
-/// Events alone, which take a shorter way.
-fn events<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
-    let (mut decoder, mut events) = (Decoder::new(SseLimits::default()), Vec::new());
+/// Events alone, which take a shorter way, and the error if one ended them.
+fn events_within<'a>(limits: SseLimits, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Owned>, Option<String>) {
+    let (mut decoder, mut events) = (Decoder::new(limits), Vec::new());
     for mut chunk in chunks {
-        while let Some(event) = decoder.next_event(&mut chunk).unwrap() {
-            events.push((event.kind.to_owned(), event.data.into_owned(), event.id.to_owned()));
+        loop {
+            match decoder.next_event(&mut chunk) {
+                Ok(None) => break,
+                Ok(Some(event)) => events.push((event.kind.to_owned(), event.data.into_owned(), event.id.to_owned())),
+                Err(error) => return (events, Some(error.to_string())),
+            }
         }
+        assert!(chunk.is_empty(), "a chunk is used up");
     }
-    events
+    (events, None)
+}
+
+fn events<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
+    events_within(SseLimits::default(), chunks).0
 }
 
 /// The standard word for word (§9.2.6), over a whole stream in memory.
@@ -111,8 +120,17 @@ const WORDS: &[&[u8]] = &[
     b"\xe2\x82", b"\xe2\x82\xac", b"\xff", b"\xf4\x90", "ü😀".as_bytes(),
 ];
 
+/// Whole lines and blocks, as most streams have them.
+#[rustfmt::skip]
+const LINES: &[&[u8]] = &[
+    b"data: x\n\n", b"data:yz\n\n", b"data:\n\n", b"data: \xff\n\n", b"data: x\n", b"data: y\r\n", b"\n", b"id: 7\n", b"id\n",
+    b"event: k\n", b": c\n", b"retry: 9\n", b"datum: x\n\n", b"\xef\xbb\xbfdata: b\n\n", b"data: x\r\r",
+];
+
 fn stream() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(prop::sample::select(WORDS), 0..60).prop_map(|words| words.concat())
+    let words = prop::collection::vec(prop::sample::select(WORDS), 0..60);
+    let lines = prop::collection::vec(prop::sample::select(LINES), 0..12);
+    prop_oneof![words, lines].prop_map(|parts| parts.concat())
 }
 
 #[test]
@@ -171,10 +189,12 @@ fn the_caps_are_exact_in_any_chunks_and_named() {
         event(format!("data: {twenty}\ndata: xxxxxxxxxx\n\n")),
         event(format!("data: {twenty}\nevent: xxxxxx\nid: xxxxx\n\n")),
         event(format!("event: {twenty}\ndata: {twenty}\n\n")),
+        event(format!("event: {twenty}\ndata: xxxxxxxxxxx\n\n")),
         event(format!("id: {twenty}\n\ndata: {twenty}\n\n")),
     ] {
         for size in 1..=stream.len() {
             let error = decode(limits, stream.as_bytes().chunks(size)).error;
+            assert_eq!(events_within(limits, stream.as_bytes().chunks(size)).1, error, "{stream:?} by {size}");
             let right = match (&error, said) {
                 (Some(error), Some(said)) => error.contains(said),
                 (error, said) => error.is_none() && said.is_none(),
@@ -315,6 +335,9 @@ proptest! {
         prop_assert_eq!(&decode(SseLimits::default(), stream.chunks(1)), &wanted);
         prop_assert_eq!(&decode(SseLimits::default(), cut(&stream, &places)), &wanted);
         prop_assert_eq!(&events(cut(&stream, &places)), &wanted.events);
+        for size in 1..12 {
+            prop_assert_eq!(&events(stream.chunks(size)), &wanted.events);
+        }
     }
 
     #[test]
@@ -331,6 +354,10 @@ proptest! {
         prop_assert!(whole.error.is_some());
         prop_assert_eq!(&decode(limits, stream.chunks(1)), &whole);
         prop_assert_eq!(&decode(limits, cut(&stream, &places)), &whole);
+        for size in 1..12 {
+            let (events, error) = events_within(limits, stream.chunks(size));
+            prop_assert_eq!((&events, &error), (&whole.events, &whole.error));
+        }
     }
 
     #[test]
