@@ -26,6 +26,7 @@ mod p01_routing;
 mod p05_attribute;
 mod p05_breaker;
 mod p05_layer;
+mod policies;
 mod reuse;
 mod simulation;
 mod timed;

@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Config, Layers};
+use super::{
+    Config, Layers,
+    named::{Base, Current},
+};
 #[cfg(feature = "http")]
 use crate::transport::{MeshTransport, MeshTransportConfig};
 use crate::{
@@ -256,6 +259,14 @@ impl TektonBuilder {
         parts.retry = config.retry;
         parts.balance = config.balance;
         parts.weights = self.weights;
+        let base = Base {
+            rate: self.rate,
+            bulkhead: self.bulkhead,
+            hedge: self.hedge,
+            reuse: self.reuse,
+            fallback: self.fallback.clone(),
+        };
+        parts.extensions.insert(Current::new(settings.clone(), base, &parts.rulebook));
         parts.policies = self.policies;
         parts.backoff = self.backoff;
         parts.rate = self.rate;

@@ -2,11 +2,13 @@
 
 use std::{io::Read, path::Path, time::Duration};
 
+use serde_json::Value as Json;
 use toml::{
     Spanned,
     de::{DeInteger, DeTable, DeValue},
 };
 
+use super::named::Named;
 use crate::{
     env::{Found, Kind, SETTINGS, Setting, Value, nearest, setting},
     error::FieldError,
@@ -29,9 +31,9 @@ pub(super) fn read(path: &Path) -> Result<String, (std::io::ErrorKind, String)> 
 }
 
 /// What a file says about the settings, and what is wrong with it.
-pub(super) fn parse(name: &str, text: &str) -> (Vec<Found>, Vec<FieldError>) {
+pub(super) fn parse(name: &str, text: &str) -> (Vec<Found>, Named, Vec<FieldError>) {
     let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-    let mut walk = Walk { name, ends, values: Vec::new(), errors: Vec::new() };
+    let mut walk = Walk { name, ends, values: Vec::new(), named: Named::default(), errors: Vec::new() };
     match DeTable::parse(text) {
         Ok(table) => walk.table("", table.get_ref()),
         Err(error) => {
@@ -41,15 +43,16 @@ pub(super) fn parse(name: &str, text: &str) -> (Vec<Found>, Vec<FieldError>) {
             walk.errors.push(FieldError::new(place, format!("is not TOML: {message}")));
         }
     }
-    (walk.values, walk.errors)
+    (walk.values, walk.named, walk.errors)
 }
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     name: &'a str,
     /// Where each line ends.
     ends: Vec<usize>,
     values: Vec<Found>,
-    errors: Vec<FieldError>,
+    pub(super) named: Named,
+    pub(super) errors: Vec<FieldError>,
 }
 
 impl Walk<'_> {
@@ -62,6 +65,8 @@ impl Walk<'_> {
             let known = if key.get_ref().contains('.') { None } else { setting(&path) };
             let result = match known {
                 Some(setting) => self.value(setting, value, &place),
+                None if prefix.is_empty() && path == "policy" => self.policies(value.get_ref()),
+                None if prefix.is_empty() && path == "target" => self.targets(value.get_ref()),
                 None if prefix.is_empty() && is_section(&path) => match value.get_ref() {
                     DeValue::Table(table) => {
                         self.table(&path, table);
@@ -85,14 +90,14 @@ impl Walk<'_> {
     }
 
     /// File and line of a byte.
-    fn place(&self, byte: usize) -> String {
+    pub(super) fn place(&self, byte: usize) -> String {
         let line = 1 + self.ends.partition_point(|end| *end < byte);
         format!("{} line {line}", self.name)
     }
 }
 
 /// Reads a TOML value as this kind. Only what TOML itself calls a text is one.
-fn read_as(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
+pub(super) fn read_as(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
     let read = match (kind, value) {
         (Kind::Duration { .. }, DeValue::Integer(number)) => integer(number).map(Duration::from_secs).map(Value::from),
         (Kind::Duration { .. }, DeValue::Float(number)) => {
@@ -116,7 +121,7 @@ fn integer(number: &DeInteger<'_>) -> Option<u64> {
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-fn shown(value: &DeValue<'_>) -> String {
+pub(super) fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => crate::env::quoted(text),
         DeValue::Integer(number) => number.to_string().chars().take(40).collect(),
@@ -126,6 +131,27 @@ fn shown(value: &DeValue<'_>) -> String {
         DeValue::Array(_) => "an array".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     }
+}
+
+/// A TOML value as JSON has it. A date becomes its text.
+pub(super) fn json(value: &DeValue<'_>) -> Result<Json, String> {
+    Ok(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Datetime(value) => value.to_string().into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_err(|_| format!("must fit into 64 bits, is {}", shown(value)))?
+            .into(),
+        DeValue::Float(number) => {
+            let float = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+            Json::Number(float.ok_or_else(|| format!("must be a number that JSON has, is {}", shown(value)))?)
+        }
+        DeValue::Array(values) => values.iter().map(|value| json(value.get_ref())).collect::<Result<_, _>>()?,
+        DeValue::Table(table) => {
+            let fields = table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), json(value.get_ref())?)));
+            Json::Object(fields.collect::<Result<_, String>>()?)
+        }
+    })
 }
 
 fn is_section(name: &str) -> bool {
@@ -138,7 +164,7 @@ fn sections() -> impl Iterator<Item = &'static str> {
 
 fn unknown(path: &str, prefix: &str) -> String {
     let meant = if prefix.is_empty() {
-        nearest(path, sections().chain(SETTINGS.iter().map(|setting| setting.path)))
+        nearest(path, sections().chain(["policy", "target"]).chain(SETTINGS.iter().map(|setting| setting.path)))
     } else {
         let rest = path.get(prefix.len() + 1..).unwrap_or_default();
         let siblings = SETTINGS.iter().filter_map(|setting| setting.path.strip_prefix(prefix)?.strip_prefix('.'));

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value as Json};
 
-use super::{Config, file};
+use super::{Config, file, named::Named};
 use crate::{
     env::{self, CONFIG_FILE, Env, Found, Value, setting},
     error::{Error, ErrorKind, FieldError, Result},
@@ -24,6 +24,7 @@ const DEFAULT_FILE: &str = "tekton.toml";
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     files: Vec<Found>,
+    named: Named,
     env: Env,
     errors: Vec<FieldError>,
 }
@@ -58,7 +59,8 @@ impl Layers {
 
     /// Lays a TOML text over the files given before; `name` is what errors call it.
     pub fn file(mut self, name: &str, text: &str) -> Self {
-        let (values, errors) = file::parse(name, text);
+        let (values, named, errors) = file::parse(name, text);
+        self.named.lay(named);
         self.files.extend(values);
         self.errors.extend(errors);
         self
@@ -85,13 +87,19 @@ impl Layers {
         wrong.extend(parsed.errors);
         let found = self.files.into_iter().chain(parsed.values);
         let found: BTreeMap<&str, Found> = found.map(|found| (found.path, found)).collect();
-        let config = assemble(found.values())?;
+        let mut config = assemble(found.values())?;
+        (config.policies, config.targets, config.sources) =
+            (self.named.policies, self.named.targets, self.named.sources);
+        for (path, found) in &found {
+            let value = setting(path).map_or_else(String::new, |setting| setting.kind.show(&found.value));
+            config.sources.put((*path).to_owned(), found.source.clone(), value);
+        }
         for mut field in config.wrong() {
             // A setting that could not be read has its default here: one error is enough.
             if wrong.iter().any(|known| known.field == field.field) {
                 continue;
             }
-            let source = found.get(field.field.as_str()).map(|found| format!("from {}", found.source));
+            let source = config.sources.place(&field.field).map(|source| format!("from {source}"));
             field.problem.push_str(&format!(" ({})", source.as_deref().unwrap_or("the default")));
             wrong.push(field);
         }

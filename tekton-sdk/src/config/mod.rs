@@ -28,14 +28,18 @@ mod builder;
 mod effective;
 mod file;
 mod layers;
+mod named;
 mod parts;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use builder::TektonBuilder;
 pub use layers::Layers;
+pub use named::{Explanation, Line, OpSpec, PolicySpec, TargetSpec};
 pub use parts::{BatchSettings, BreakerSettings, HostConfig, TelemetryConfig};
 
 use crate::{
@@ -89,6 +93,15 @@ pub struct Config {
     pub balance: BalanceConfig,
     /// Batches. Default: [`BatchSettings::default`].
     pub batch: BatchSettings,
+    /// Named policies, beside the presets `fast`, `standard` and `patient`. Default: none.
+    #[serde(rename = "policy")]
+    pub policies: BTreeMap<String, PolicySpec>,
+    /// Which component's calls go by which policy, by name in any case of letters. Default: none.
+    #[serde(rename = "target")]
+    pub targets: BTreeMap<String, TargetSpec>,
+    /// Where the values were read.
+    #[serde(skip)]
+    sources: named::Sources,
 }
 
 impl Config {
@@ -128,6 +141,7 @@ impl Config {
             self.breaker.validate(),
             self.balance.validate(),
             self.batch.validate(),
+            named::wrong(self),
         ]
         .concat()
     }
@@ -199,6 +213,20 @@ impl Config {
     #[must_use]
     pub fn with_batch(mut self, batch: BatchSettings) -> Self {
         self.batch = batch;
+        self
+    }
+
+    /// Defines a policy, in the place of one of the same name.
+    #[must_use]
+    pub fn with_policy(mut self, name: impl Into<String>, policy: PolicySpec) -> Self {
+        self.policies.insert(name.into(), policy);
+        self
+    }
+
+    /// Says what the calls to a component go by, in the place of what was said before.
+    #[must_use]
+    pub fn with_target(mut self, name: impl Into<String>, target: TargetSpec) -> Self {
+        self.targets.insert(name.into(), target);
         self
     }
 }

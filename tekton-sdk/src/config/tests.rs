@@ -57,6 +57,10 @@ fn expected(json: &str) -> Option<BTreeSet<String>> {
 fn the_table_holds_exactly_the_fields() {
     let mut leaves = BTreeSet::new();
     for name in expected(r#"{"?": 0}"#).expect("unknown fields are refused") {
+        // They have names that users give, and a table of their own.
+        if name == "policy" || name == "target" {
+            continue;
+        }
         match expected(&format!(r#"{{"{name}": {{"?": 0}}}}"#)) {
             Some(fields) => leaves.extend(fields.into_iter().map(|field| format!("{name}.{field}"))),
             None => drop(leaves.insert(name)),

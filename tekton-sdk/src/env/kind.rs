@@ -56,6 +56,10 @@ pub enum Kind {
     Names,
     /// IP addresses and networks, with commas between them; `unix` stands for whoever has no address.
     Networks,
+    /// The name of one component, capability or policy.
+    Name,
+    /// Any value that JSON has.
+    Json,
 }
 
 /// A setting's value.
@@ -70,6 +74,8 @@ pub enum Value {
     Flag(bool),
     /// Everything else, in its normal form.
     Text(String),
+    /// A value of any shape.
+    Json(serde_json::Value),
 }
 
 impl Kind {
@@ -95,6 +101,8 @@ impl Kind {
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Names => "names without blanks and with commas between them, or `*`".to_owned(),
             Self::Networks => "IP addresses and networks with commas between them, or `unix`".to_owned(),
+            Self::Name => "a name of 1 to 128 characters without blanks".to_owned(),
+            Self::Json => "any value".to_owned(),
         }
     }
 
@@ -130,6 +138,8 @@ impl Kind {
             Self::Flag => text.parse().ok().map(Value::Flag),
             Self::Names => names(text).map(|names| Value::Text(names.join(","))),
             Self::Networks => networks(text).map(Value::Text),
+            Self::Name => name(text).then(|| Value::Text(text.to_owned())),
+            Self::Json => serde_json::from_str(text).ok().map(Value::Json),
         };
         let value = value.ok_or_else(|| self.refusal(&quoted(text)))?;
         self.check(&value)?;
@@ -151,9 +161,16 @@ impl Kind {
                 (is < min, is > max, text::show_size(*min), text::show_size(*max))
             }
             (Self::Port, Value::Number(is)) => (false, *is > u64::from(u16::MAX), "0".to_owned(), "65535".to_owned()),
-            (Self::Flag, Value::Flag(_)) => return Ok(()),
+            (Self::Flag, Value::Flag(_)) | (Self::Json, Value::Json(_)) => return Ok(()),
             (
-                Self::Url | Self::Ip | Self::Host | Self::Socket | Self::Instance | Self::Names | Self::Networks,
+                Self::Url
+                | Self::Ip
+                | Self::Host
+                | Self::Socket
+                | Self::Instance
+                | Self::Names
+                | Self::Networks
+                | Self::Name,
                 Value::Text(text),
             ) => {
                 let fits = match self {
@@ -163,6 +180,7 @@ impl Kind {
                     Self::Socket => socket_path(text).is_ok(),
                     Self::Names => names(text).is_some(),
                     Self::Networks => networks(text).is_some(),
+                    Self::Name => name(text),
                     _ => Instance::new(text).is_ok(),
                 };
                 return if fits { Ok(()) } else { Err(self.refusal(&quoted(text))) };
@@ -189,6 +207,7 @@ impl Kind {
             (_, Value::Number(value)) => value.to_string(),
             (_, Value::Flag(value)) => value.to_string(),
             (_, Value::Text(value)) => value.clone(),
+            (_, Value::Json(value)) => value.to_string(),
         }
     }
 }
@@ -196,6 +215,11 @@ impl Kind {
 /// What stands between the commas.
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Whether it can be the name of one thing.
+fn name(text: &str) -> bool {
+    (1..=128).contains(&text.chars().count()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// The names of a list. A peer may be named by host and port as well.
@@ -251,9 +275,21 @@ impl From<usize> for Value {
     }
 }
 
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Number(value)
+    }
+}
+
 impl From<bool> for Value {
     fn from(value: bool) -> Self {
         Self::Flag(value)
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        Self::Json(value)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The settings, in one table: [`SETTINGS`].
+//! The settings, in one table, [`SETTINGS`], and what a named policy says, in another, [`POLICY_KEYS`].
 //!
 //! From the table come the parser of environment variables, the bounds that the configuration checks, the table in the
 //! documentation, and the hint that follows a misspelt variable.
@@ -17,6 +17,7 @@ mod de;
 mod kind;
 mod markdown;
 mod parse;
+mod policy_table;
 mod ports;
 mod suggest;
 mod table;
@@ -32,8 +33,9 @@ pub(crate) use kind::quoted;
 pub use kind::{Kind, Value};
 #[cfg(feature = "host")]
 pub(crate) use kind::{UNIX, network};
-pub use markdown::markdown;
+pub use markdown::{markdown, policy_markdown};
 pub use parse::{Found, Parsed};
+pub use policy_table::{POLICY_KEYS, PolicyKey, policy_key};
 pub use ports::default_port;
 pub(crate) use suggest::nearest;
 pub(crate) use table::check_order;

@@ -95,19 +95,19 @@ pub fn check(path: &str, value: impl Into<Value>) -> Option<FieldError> {
     Some(FieldError::new(path, problem))
 }
 
-const MILLI: Duration = Duration::from_millis(1);
+pub(super) const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
-const MONTH: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const MONTH: Duration = Duration::from_secs(30 * 86_400);
 const RENEWAL: Duration = Duration::from_secs(59 * 60);
 
-const fn time(min: Duration, max: Duration) -> Kind {
+pub(super) const fn time(min: Duration, max: Duration) -> Kind {
     Kind::Duration { min, max }
 }
 
-const fn count(max: u64) -> Kind {
+pub(super) const fn count(max: u64) -> Kind {
     Kind::Count { min: 1, max }
 }
 

@@ -14,6 +14,8 @@ use crate::{
 pub(crate) struct AttemptLimit(pub(crate) Duration);
 
 /// Ends an attempt that takes too long, so that the next one still has time. Without a limit it does nothing.
+///
+/// The limit is the call's own, else that of its [rules](super::Rules), else, without rules, the one that was given.
 #[derive(Clone, Debug)]
 pub struct AttemptTimeout {
     clock: SharedClock,
@@ -35,7 +37,8 @@ impl Policy for AttemptTimeout {
 
     fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let own = request.call.extensions.get::<AttemptLimit>().map(|own| own.0);
-        let Some(limit) = own.or(self.limit) else { return next.run(request) };
+        let usual = || request.call.rules.as_ref().map_or(self.limit, |rules| rules.attempt_timeout);
+        let Some(limit) = own.or_else(usual) else { return next.run(request) };
         let began = request.call.began.unwrap_or_else(|| self.clock.now());
         request.call.gives_up = Some(Deadline::after(began, limit));
         let work = next.run(request);

@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use super::RetryConfig;
 use crate::random::Random;
 
 /// The waits of one call.
@@ -41,11 +40,11 @@ impl Backoff {
     }
 
     /// Full jitter below bounds that double.
-    pub(super) fn full_jitter(config: &RetryConfig, random: Random) -> Self {
+    pub(super) fn full_jitter(base_delay: Duration, max_delay: Duration, random: Random) -> Self {
         let bounds = ExponentialBuilder::new()
             .with_factor(2.0)
-            .with_min_delay(config.base_delay)
-            .with_max_delay(config.max_delay)
+            .with_min_delay(base_delay)
+            .with_max_delay(max_delay)
             .without_max_times();
         Self::new(move || {
             let random = random.clone();
@@ -71,8 +70,7 @@ mod tests {
 
     #[test]
     fn the_waits_lie_below_bounds_that_double_up_to_the_longest() {
-        let config = RetryConfig::default().with_max_delay(Duration::from_secs(1));
-        let backoff = Backoff::full_jitter(&config, Random::seeded(1));
+        let backoff = Backoff::full_jitter(Duration::from_millis(100), Duration::from_secs(1), Random::seeded(1));
         let bounds = [100, 200, 400, 800, 1000, 1000].map(Duration::from_millis);
         let mut highest = [Duration::ZERO; 6];
         for _ in 0..200 {

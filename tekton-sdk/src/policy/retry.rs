@@ -32,11 +32,17 @@ use crate::{
 /// 7. `budget`: does the target's [budget](RetryBudgets) allow it? Asked last, so that nothing is taken out for a retry that is
 ///    not made. A call that is given up during the wait has used its part.
 ///
+/// Where the call has [rules](super::Rules), they say how often it is tried and how long it waits; a [`Backoff`] that was
+/// [given](Self::with_backoff) goes before their delays.
+///
 /// The answer of a failed attempt is dropped before the wait, and with it its connection, if it was not read to its end.
 #[derive(Clone, Debug)]
 pub struct Retry {
     max_attempts: u32,
     backoff: Backoff,
+    /// Whether it goes before the delays of rules.
+    given: bool,
+    random: Random,
     clock: SharedClock,
     classify: Shared,
     budgets: Option<RetryBudgets>,
@@ -49,7 +55,9 @@ impl Retry {
     pub fn new(config: &RetryConfig, clock: SharedClock, random: Random) -> Self {
         Self {
             max_attempts: config.max_attempts,
-            backoff: Backoff::full_jitter(config, random),
+            backoff: Backoff::full_jitter(config.base_delay, config.max_delay, random.clone()),
+            given: false,
+            random,
             clock,
             classify: Shared(Arc::new(ByKind)),
             budgets: None,
@@ -60,7 +68,7 @@ impl Retry {
     /// Waits as this says between attempts.
     #[must_use]
     pub fn with_backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        (self.backoff, self.given) = (backoff, true);
         self
     }
 
@@ -85,8 +93,21 @@ impl Retry {
         self
     }
 
+    fn max_attempts(&self, call: &CallInfo) -> u32 {
+        call.rules.as_ref().map_or(self.max_attempts, |rules| rules.max_attempts)
+    }
+
+    fn waits(&self, call: &CallInfo) -> Waits {
+        match &call.rules {
+            Some(rules) if !self.given => {
+                Backoff::full_jitter(rules.base_delay, rules.max_delay, self.random.clone()).waits()
+            }
+            _ => self.backoff.waits(),
+        }
+    }
+
     async fn again(&self, mut spare: Spare, next: Next<'_>, mut failed: Result<Response>) -> Result<Response> {
-        let mut waits = self.backoff.waits();
+        let mut waits = self.waits(&spare.call);
         loop {
             match self.decide(&spare, &failed, &mut waits) {
                 Ok(wait) => {
@@ -126,7 +147,7 @@ impl Retry {
         if !unsent && Context::current().is_some_and(|context| context.attempt() > 0) {
             return Err(Some("nested"));
         }
-        if call.attempt >= self.max_attempts {
+        if call.attempt >= self.max_attempts(call) {
             return Err(Some("attempts"));
         }
         let wait = waits.next().ok_or(Some("attempts"))?.max(asked_wait(failed, &*self.clock).unwrap_or_default());
@@ -161,7 +182,7 @@ impl Policy for Retry {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
-        let kept = if self.max_attempts > 1 { Kept::of(&request) } else { Kept::Nothing };
+        let kept = if self.max_attempts(&request.call) > 1 { Kept::of(&request) } else { Kept::Nothing };
         let first = next.run(request);
         Box::pin(async move {
             let mut outcome = first.await;

@@ -8,9 +8,10 @@ mod config;
 mod parts;
 mod peer;
 mod resolve;
+mod rulebook;
 mod spend;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
@@ -29,6 +30,7 @@ pub use client::Client;
 pub use config::RequestConfig;
 pub use parts::Parts;
 pub use peer::Peer;
+pub(crate) use rulebook::{Page, Pages, Rulebook};
 pub(crate) use spend::{Price, SpendLimit};
 
 use self::resolve::Resolves;
@@ -46,6 +48,7 @@ struct Inner {
     pipeline: Pipeline,
     resolves: Arc<Resolves>,
     budgets: RetryBudgets,
+    rulebook: Rulebook,
     replies: ReplyCache,
     defaults: RequestConfig,
     clock: SharedClock,
@@ -229,6 +232,7 @@ impl Tekton {
             pipeline: inner.pipeline.clone(),
             resolves: Arc::clone(&inner.resolves),
             budgets: inner.budgets.clone(),
+            rulebook: inner.rulebook.clone(),
             replies: inner.replies.clone(),
             defaults: inner.defaults.clone(),
             clock: inner.clock.clone(),
@@ -241,6 +245,16 @@ impl Tekton {
             introspect: Arc::clone(&inner.introspect),
             extensions: inner.extensions.clone(),
         }))
+    }
+
+    /// What calls go by.
+    pub(crate) fn rulebook(&self) -> &Rulebook {
+        &self.0.rulebook
+    }
+
+    /// How long a call may take unless it, or a policy of what it calls, says otherwise.
+    pub(crate) fn usual_timeout(&self) -> Duration {
+        self.0.rulebook.pages().rest.as_ref().map_or(self.0.defaults.timeout, |rules| rules.timeout)
     }
 
     /// Ends the work that runs beside the calls. Calls go on working.

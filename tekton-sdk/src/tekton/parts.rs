@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::HeaderValue;
 
 use super::{
-    Inner, RequestConfig, Tekton,
+    Inner, RequestConfig, Rulebook, Tekton,
     attempt::Attempts,
     resolve::{Resolves, Sources},
 };
@@ -79,6 +79,8 @@ pub struct Parts {
     pub introspect: Vec<Arc<dyn Introspect>>,
     /// Settings of rooms, found by type.
     pub extensions: http::Extensions,
+    /// What calls go by where the stages' own settings do not hold.
+    pub(crate) rulebook: Rulebook,
 }
 
 impl Parts {
@@ -112,6 +114,7 @@ impl Parts {
             baggage_peers: Vec::new(),
             introspect: Vec::new(),
             extensions: http::Extensions::new(),
+            rulebook: Rulebook::default(),
         }
     }
 
@@ -185,6 +188,7 @@ impl Parts {
                 clock: clock.clone(),
             })),
             budgets,
+            rulebook: self.rulebook,
             replies: self.replies,
             defaults,
             clock,

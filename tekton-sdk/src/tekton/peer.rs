@@ -19,14 +19,14 @@ use crate::{
     contract::Entry,
     directory::Query,
     error::{Error, ErrorKind, Result, Sent},
-    policy::{Policy, RetryBudget},
+    policy::{Policy, RetryBudget, Rules},
     telemetry::{CallMetrics, Event, names, record_trace},
     time::{BoxFuture, Deadline},
     transport::{Endpoint, Origin, Request, Response, Tried},
     wire::{baggage::BAGGAGE, headers, trace::TraceContext},
 };
 
-/// For how many operations of one peer the handles of the metrics are kept.
+/// For how many operations of one peer the handles of the metrics, and the rules, are kept.
 const MAX_ENDPOINTS: usize = 128;
 
 /// A component to talk to; cheap to clone. It is found anew whenever the directory's answer changes.
@@ -45,8 +45,17 @@ struct Inner {
     /// Sorted by the operation: a few names are found faster than they are hashed.
     metrics: RwLock<Vec<(Arc<str>, CallMetrics)>>,
     other: OnceLock<CallMetrics>,
+    rules: RwLock<KnownRules>,
     /// Whether it may see what the caller says to all that work for it.
     gets_baggage: bool,
+}
+
+/// What the calls of each operation go by.
+#[derive(Default)]
+struct KnownRules {
+    edition: u64,
+    /// Sorted by the operation.
+    of: Vec<(Arc<str>, Option<Arc<Rules>>)>,
 }
 
 enum To {
@@ -72,7 +81,17 @@ impl Peer {
             To::Found(resolve) => Some(Arc::clone(resolve)),
             To::At(_) => None,
         });
-        Self(Arc::new(Inner { tekton, name, to, spend, budget, metrics, other: OnceLock::new(), gets_baggage }))
+        Self(Arc::new(Inner {
+            tekton,
+            name,
+            to,
+            spend,
+            budget,
+            metrics,
+            other: OnceLock::new(),
+            rules: RwLock::default(),
+            gets_baggage,
+        }))
     }
 
     /// What the caller calls it: its name, what it was looked for by, or host and port.
@@ -121,6 +140,10 @@ impl Peer {
     pub(crate) fn start(&self, mut request: Request, limit: Option<Duration>) -> Result<Underway<'_>> {
         let tekton = &*self.0.tekton.0;
         let began = tekton.clock.now();
+        // Rules that the caller put there stay.
+        if request.call.rules.is_none() {
+            request.call.rules = self.rules(&request.call.operation);
+        }
         if let Some(limit) = limit {
             request.call.deadline = Some(Deadline::after(began, limit));
         }
@@ -152,7 +175,8 @@ impl Peer {
     fn inherit(&self, request: &mut Request, now: Instant) {
         let tekton = &*self.0.tekton.0;
         let context = Context::current();
-        let own = request.call.deadline.unwrap_or_else(|| Deadline::after(now, tekton.defaults.timeout));
+        let usual = || request.call.rules.as_ref().map_or(tekton.defaults.timeout, |rules| rules.timeout);
+        let own = request.call.deadline.unwrap_or_else(|| Deadline::after(now, usual()));
         request.call.deadline = Some(own.earlier(context.as_ref().and_then(Context::deadline)));
         request.call.began = Some(now);
         request.call.budget = context.as_ref().and_then(Context::budget).cloned();
@@ -228,6 +252,37 @@ impl Peer {
             known.insert(at, (Arc::clone(operation), metrics.clone()));
         }
         metrics
+    }
+
+    /// What the calls of an operation go by. It is looked up once for each edition of the rules.
+    fn rules(&self, operation: &Arc<str>) -> Option<Arc<Rules>> {
+        let book = &self.0.tekton.0.rulebook;
+        let edition = book.edition();
+        if edition == 0 {
+            return None;
+        }
+        {
+            let known = self.0.rules.read().unwrap_or_else(PoisonError::into_inner);
+            let place = known.of.binary_search_by(|(name, _)| name.cmp(operation));
+            if known.edition == edition
+                && let Some((_, rules)) = place.ok().and_then(|at| known.of.get(at))
+            {
+                return rules.clone();
+            }
+        }
+        let mut known = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock, so that what is kept is never older than its edition says.
+        let pages = book.pages();
+        if known.edition != pages.edition() {
+            *known = KnownRules { edition: pages.edition(), of: Vec::new() };
+        }
+        let rules = pages.rules(&self.0.name, operation).cloned();
+        if known.of.len() < MAX_ENDPOINTS
+            && let Err(at) = known.of.binary_search_by(|(name, _)| name.cmp(operation))
+        {
+            known.of.insert(at, (Arc::clone(operation), rules.clone()));
+        }
+        rules
     }
 }
 

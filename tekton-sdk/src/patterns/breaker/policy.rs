@@ -23,6 +23,8 @@ pub enum Scope {
 
 /// Asks the breaker of the callee before each attempt, and tells it how the attempt went.
 ///
+/// A call whose [rules](crate::policy::Rules) say `breaker = false` is neither asked about nor told of.
+///
 /// A refusal is an error of kind [`Rejected`](crate::ErrorKind::Rejected) whose verdict is
 /// [`Ignored`](Verdict::Ignored), so that neither a breaker nor a retry feeds on it. An attempt that is given up at its
 /// deadline is a failure; one that is given up earlier says nothing. The failure of an instance that is kept out while another is
@@ -53,11 +55,14 @@ impl Breakers {
 
     /// Whether the breaker of a call lets everything through.
     pub(crate) fn is_well(&self, scope: Scope, call: &CallInfo) -> bool {
-        !matches!(
-            self.of_call(scope, call).state(),
-            BreakerState::Open | BreakerState::HalfOpen | BreakerState::ForcedOpen
-        )
+        let state = || self.of_call(scope, call).state();
+        !is_asked(call) || !matches!(state(), BreakerState::Open | BreakerState::HalfOpen | BreakerState::ForcedOpen)
     }
+}
+
+/// Whether a call goes through a breaker.
+fn is_asked(call: &CallInfo) -> bool {
+    call.rules.as_ref().is_none_or(|rules| rules.breaker)
 }
 
 impl Policy for BreakerPolicy {
@@ -66,6 +71,9 @@ impl Policy for BreakerPolicy {
     }
 
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Result<Response>> {
+        if !is_asked(&request.call) {
+            return next.run(request);
+        }
         let permit = match self.breakers.of_call(self.scope, &request.call).acquire_owned() {
             Ok(permit) => permit,
             Err(refused) => return Box::pin(future::ready(Err(refused.into()))),

@@ -276,7 +276,7 @@ impl<T: DeserializeOwned + Send + 'static> ScatterCall<T> {
         self.check()?;
         let tekton = self.scatter.tekton.clone();
         let clock = tekton.clock().clone();
-        let own = Deadline::after(clock.now(), self.call.limit().unwrap_or(tekton.defaults().timeout));
+        let own = Deadline::after(clock.now(), self.call.limit().unwrap_or_else(|| tekton.usual_timeout()));
         let deadline = own.earlier(Context::current().and_then(|context| context.deadline()));
         let limit = deadline.remaining(clock.now());
         let found = clock.timeout(limit, self.scatter.holders()).await.unwrap_or_else(|| {
