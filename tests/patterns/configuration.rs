@@ -42,3 +42,29 @@ fn the_page_names_every_upstream_port_rule_and_file() {
         assert!(page.contains(name), "{name}");
     }
 }
+
+#[test]
+fn the_pages_table_of_policy_keys_is_the_codes_table() {
+    let page = page();
+    let table = between(&page, "<!-- policy: begin -->\n", "<!-- policy: end -->");
+    assert_eq!(table.trim(), env::policy_markdown().trim());
+}
+
+#[test]
+fn the_pages_policies_are_read() {
+    let page = page();
+    let example = between(&page, "```toml\n[policy.gentle]", "```");
+    let example = format!("[policy.gentle]{example}");
+    let (config, _) = Layers::new().file("tekton.toml", &example).build().expect("the example is right");
+    assert_eq!(config.targets["engram"].ops["recall"].policy.as_deref(), Some("lookup"));
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_codes_schema() {
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tekton.schema.json");
+    let schema = format!("{:#}\n", tekton_sdk::config::json_schema());
+    if std::env::var_os(env::UPDATE_SNAPSHOTS).is_some_and(|value| value == "1") {
+        std::fs::write(FILE, &schema).expect("it can be written");
+    }
+    assert_eq!(std::fs::read_to_string(FILE).expect("the schema is there"), schema);
+}

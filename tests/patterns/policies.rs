@@ -41,9 +41,10 @@ async fn read(peer: &Peer, operation: &str) -> Result<Reply<Value>> {
 
 /// After how many seconds a call to one that never answers is given up.
 async fn given_up(peer: &Peer, operation: &str) -> u64 {
-    let began = tokio::time::Instant::now();
+    let clock = peer.tekton().clock();
+    let began = clock.now();
     assert_eq!(read(peer, operation).await.unwrap_err().kind(), ErrorKind::Timeout);
-    began.elapsed().as_secs()
+    (clock.now() - began).as_secs()
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,11 +62,11 @@ async fn the_operation_goes_before_the_component_and_that_before_the_settings() 
 #[tokio::test(start_paused = true)]
 async fn what_the_call_says_goes_before_everything() {
     let (tekton, ..) = slow(two_and_three);
-    let began = tokio::time::Instant::now();
+    let began = tekton.clock().now();
     let notes = tekton.peer("notes");
     let call = notes.request::<Value>("list").safety(Safety::Read).timeout(Duration::from_secs(5));
     assert_eq!(call.json(&json!({})).await.unwrap_err().kind(), ErrorKind::Timeout);
-    assert_eq!(began.elapsed().as_secs(), 5);
+    assert_eq!((tekton.clock().now() - began).as_secs(), 5);
 }
 
 #[tokio::test(start_paused = true)]

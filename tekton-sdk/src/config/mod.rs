@@ -30,6 +30,7 @@ mod file;
 mod layers;
 mod named;
 mod parts;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ pub use builder::TektonBuilder;
 pub use layers::Layers;
 pub use named::{Explanation, Line, OpSpec, PolicySpec, TargetSpec};
 pub use parts::{BatchSettings, BreakerSettings, HostConfig, TelemetryConfig};
+pub use schema::json_schema;
 
 use crate::{
     directory::{DirectoryConfig, HubConfig},
