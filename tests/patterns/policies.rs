@@ -11,6 +11,8 @@ use tekton_sdk::{
     transport::Safety,
 };
 
+mod reload;
+
 use crate::timed::{Seen, Timed, mesh, ms, status};
 
 const MINUTE: Duration = Duration::from_secs(60);

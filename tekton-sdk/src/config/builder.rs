@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     Config, Layers,
     named::{Base, Current},
+    reload::Reload,
 };
 #[cfg(feature = "http")]
 use crate::transport::{MeshTransport, MeshTransportConfig};
@@ -28,6 +29,8 @@ use crate::{
 #[must_use = "nothing is built until `build` is called"]
 pub struct TektonBuilder {
     config: Config,
+    /// The layers that were taken, and what they said.
+    layers: Option<(Layers, Config)>,
     env: Env,
     source: Option<String>,
     transport: Option<Arc<dyn Transport>>,
@@ -53,6 +56,7 @@ impl Tekton {
     pub fn builder() -> TektonBuilder {
         TektonBuilder {
             config: Config::default(),
+            layers: None,
             env: Env::default(),
             source: None,
             transport: None,
@@ -92,16 +96,18 @@ impl TektonBuilder {
         self.layers(Layers::from_process())
     }
 
-    /// Takes the settings of these layers; their warnings go to `tracing`.
+    /// Takes the settings of these layers; their warnings go to `tracing`. The files among them are looked at again while the process
+    /// runs, see [`Config::reload_interval`]; what code changes after this goes before what a file says then.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong and where it came from.
     pub fn layers(mut self, layers: Layers) -> Result<Self> {
         self.env = layers.environment().clone();
-        let (config, warnings) = layers.build()?;
+        let (config, warnings) = layers.clone().build()?;
         for warning in warnings {
             tracing::warn!(target: "tekton_sdk::config", "{warning}");
         }
+        self.layers = Some((layers, config.clone()));
         self.config = config;
         Ok(self)
     }
@@ -229,7 +235,7 @@ impl TektonBuilder {
         self
     }
 
-    /// Builds the handle.
+    /// Builds the handle. Files are looked at again only if this is called within a Tokio runtime.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong, or the part that is missing.
@@ -251,6 +257,7 @@ impl TektonBuilder {
                 Arc::new(HermesDirectory::new(hub, Arc::clone(&transport), clock.clone(), config.hub.timeout)) as _
             }
         };
+        let reload = self.layers.and_then(|(layers, read)| Reload::new(layers, read, settings.clone()));
         let mut parts = Parts::new(transport, directory);
         parts.introspect = introspect;
         parts.source = self.source.unwrap_or(parts.source);
@@ -259,6 +266,8 @@ impl TektonBuilder {
         parts.retry = config.retry;
         parts.balance = config.balance;
         parts.weights = self.weights;
+        let of_targets = config.targets.iter().filter_map(|(name, spec)| Some((name.clone(), spec.weights.clone()?)));
+        parts.weights.extend(of_targets);
         let base = Base {
             rate: self.rate,
             bulkhead: self.bulkhead,
@@ -266,7 +275,8 @@ impl TektonBuilder {
             reuse: self.reuse,
             fallback: self.fallback.clone(),
         };
-        parts.extensions.insert(Current::new(settings.clone(), base, &parts.rulebook));
+        let current = Current::new(settings.clone(), base, &parts.rulebook);
+        parts.extensions.insert(current.clone());
         parts.policies = self.policies;
         parts.backoff = self.backoff;
         parts.rate = self.rate;
@@ -307,7 +317,11 @@ impl TektonBuilder {
         if let Some(instance) = config.instance {
             parts.extensions.insert(instance);
         }
-        parts.build()
+        let tekton = parts.build()?;
+        if let Some(reload) = reload {
+            reload.start(&current, &tekton);
+        }
+        Ok(tekton)
     }
 }
 

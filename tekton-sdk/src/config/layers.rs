@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -20,13 +21,29 @@ const DEFAULT_FILE: &str = "tekton.toml";
 ///
 /// What code sets comes last: change the [`Config`] that [`build`](Self::build) gives, and [`validate`](Config::validate)
 /// it.
-#[must_use = "nothing is read before `build`"]
-#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is built before `build`"]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layers {
-    files: Vec<Found>,
-    named: Named,
+    files: Vec<Source>,
     env: Env,
-    errors: Vec<FieldError>,
+}
+
+/// One file, as it was read.
+#[derive(Clone, PartialEq, Eq)]
+struct Source {
+    /// What errors call it.
+    name: String,
+    /// Where it is read anew; `None` if only its text was given.
+    path: Option<PathBuf>,
+    /// Its text, or what is wrong with it.
+    text: Result<String, String>,
+}
+
+/// Without the text: what stands in it is nobody's business.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 impl Layers {
@@ -44,26 +61,47 @@ impl Layers {
     fn of(env: Env, directory: &Path) -> Self {
         let named = env.get(CONFIG_FILE).map(PathBuf::from);
         let path = named.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-        let shown = path.display().to_string();
+        let name = path.display().to_string();
+        let path = directory.join(path);
         let mut layers = Self::new().env(env);
-        match file::read(&directory.join(&path)) {
-            Ok(text) => layers = layers.file(&shown, &text),
-            Err((std::io::ErrorKind::NotFound, _)) if named.is_none() => {}
-            Err((_, problem)) if named.is_none() => layers.errors.push(FieldError::new(shown, problem)),
-            Err((_, problem)) => {
-                layers.errors.push(FieldError::new(shown, format!("{problem} (from {CONFIG_FILE})")));
-            }
-        }
+        let text = match file::read(&path) {
+            Err((std::io::ErrorKind::NotFound, _)) if named.is_none() => return layers,
+            Err((_, problem)) if named.is_some() => Err(format!("{problem} (from {CONFIG_FILE})")),
+            read => read.map_err(|(_, problem)| problem),
+        };
+        layers.files.push(Source { name, path: Some(path), text });
         layers
     }
 
     /// Lays a TOML text over the files given before; `name` is what errors call it.
     pub fn file(mut self, name: &str, text: &str) -> Self {
-        let (values, named, errors) = file::parse(name, text);
-        self.named.lay(named);
-        self.files.extend(values);
-        self.errors.extend(errors);
+        self.files.push(Source { name: name.to_owned(), path: None, text: Ok(text.to_owned()) });
         self
+    }
+
+    /// Reads the TOML file at this path and lays it over the files given before. A handle that is built of it looks at the file
+    /// from time to time, as [`Config::reload_interval`] says.
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let text = file::read(&path).map_err(|(_, problem)| problem);
+        self.files.push(Source { name: path.display().to_string(), path: Some(path), text });
+        self
+    }
+
+    /// The same layers, each file as it stands at this moment. It blocks.
+    pub(super) fn again(&self) -> Self {
+        let mut again = self.clone();
+        for Source { path, text, .. } in &mut again.files {
+            if let Some(path) = path {
+                *text = file::read(path).map_err(|(_, problem)| problem);
+            }
+        }
+        again
+    }
+
+    /// The files that are looked at again.
+    pub(super) fn watched(&self) -> Vec<&str> {
+        self.files.iter().filter(|source| source.path.is_some()).map(|source| source.name.as_str()).collect()
     }
 
     /// Takes the environment, which goes over all files. A second call replaces the first.
@@ -83,13 +121,23 @@ impl Layers {
     /// [`Config`](ErrorKind::Config), naming every setting that is wrong, with its value, its bound and its place.
     pub fn build(self) -> Result<(Config, Vec<String>)> {
         let parsed = self.env.parse();
-        let mut wrong = self.errors;
+        let (mut files, mut named, mut wrong) = (Vec::new(), Named::default(), Vec::new());
+        for Source { name, text, .. } in self.files {
+            match text {
+                Ok(text) => {
+                    let (values, says, errors) = file::parse(&name, &text);
+                    named.lay(says);
+                    files.extend(values);
+                    wrong.extend(errors);
+                }
+                Err(problem) => wrong.push(FieldError::new(name, problem)),
+            }
+        }
         wrong.extend(parsed.errors);
-        let found = self.files.into_iter().chain(parsed.values);
+        let found = files.into_iter().chain(parsed.values);
         let found: BTreeMap<&str, Found> = found.map(|found| (found.path, found)).collect();
         let mut config = assemble(found.values())?;
-        (config.policies, config.targets, config.sources) =
-            (self.named.policies, self.named.targets, self.named.sources);
+        (config.policies, config.targets, config.sources) = (named.policies, named.targets, named.sources);
         for (path, found) in &found {
             let value = setting(path).map_or_else(String::new, |setting| setting.kind.show(&found.value));
             config.sources.put((*path).to_owned(), found.source.clone(), value);

@@ -30,11 +30,12 @@ mod file;
 mod layers;
 mod named;
 mod parts;
+mod reload;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,12 +72,17 @@ use crate::{
 /// );
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Which of several equal processes this is. Default: none, it is made from host and port.
     #[serde(deserialize_with = "env::instance")]
     pub instance: Option<Instance>,
+    /// How often the files that were read are looked at for changes; zero is never. A change holds as soon as two looks in a row
+    /// have seen it, so that a file is not read while it is being written. See [`Tekton::apply`](crate::Tekton::apply) for what can
+    /// change while a process runs. Default: 2 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub reload_interval: Duration,
     /// The hub. Default: [`HubConfig::default`].
     pub hub: HubConfig,
     /// Calls. Default: [`RequestConfig::default`].
@@ -104,6 +110,27 @@ pub struct Config {
     /// Where the values were read.
     #[serde(skip)]
     sources: named::Sources,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            instance: None,
+            reload_interval: Duration::from_secs(2),
+            hub: HubConfig::default(),
+            request: RequestConfig::default(),
+            retry: RetryConfig::default(),
+            directory: DirectoryConfig::default(),
+            host: HostConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            breaker: BreakerSettings::default(),
+            balance: BalanceConfig::default(),
+            batch: BatchSettings::default(),
+            policies: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            sources: named::Sources::default(),
+        }
+    }
 }
 
 impl Config {
@@ -143,9 +170,17 @@ impl Config {
             self.breaker.validate(),
             self.balance.validate(),
             self.batch.validate(),
+            env::check("reload_interval", self.reload_interval).into_iter().collect(),
             named::wrong(self),
         ]
         .concat()
+    }
+
+    /// Sets [`Self::reload_interval`].
+    #[must_use]
+    pub const fn with_reload_interval(mut self, interval: Duration) -> Self {
+        self.reload_interval = interval;
+        self
     }
 
     /// Sets [`Self::instance`].

@@ -107,10 +107,12 @@ fn every_field_is_checked_in_code() {
             // These are valid by their type.
             _ => continue,
         };
-        let (section, key) = setting.path.split_once('.').expect("a section");
         for value in [low, high.as_str()].into_iter().filter(|value| !value.is_empty()) {
             let value = value.parse::<u64>().map_or_else(|_| format!("{value:?}"), |number| number.to_string());
-            let wrong = zero(&format!(r#"{{"{section}": {{"{key}": {value}}}}}"#));
+            let wrong = zero(&match setting.path.split_once('.') {
+                Some((section, key)) => format!(r#"{{"{section}": {{"{key}": {value}}}}}"#),
+                None => format!(r#"{{"{}": {value}}}"#, setting.path),
+            });
             assert!(wrong.iter().any(|field| field.field == setting.path), "{} = {value}: {wrong:?}", setting.path);
         }
     }

@@ -120,6 +120,8 @@ const BODY: Kind = Kind::Bytes { min: 1, max: NO_MAX };
 pub const SETTINGS: &[Setting] = &[
     Setting::new("instance", "TEKTON_INSTANCE", Kind::Instance, None,
         "which of several equal processes this is; made from host and port if not given"),
+    Setting::new("reload_interval", "TEKTON_RELOAD_INTERVAL", time(Duration::ZERO, DAY), Some("2s"),
+        "how often the configuration file is looked at for changes; 0 is never"),
     Setting::new("hub.url", "TEKTON_HUB_URL", Kind::Url, None,
         "the hub's address; a trailing `/` or `/api` is cut")
         .or(&[Alias::Same("HERMES_URL"), Alias::HostAndPort("HERMES_HOST", "HERMES_PORT")]),

@@ -259,6 +259,7 @@ impl Tekton {
 
     /// Ends the work that runs beside the calls. Calls go on working.
     pub async fn shutdown(&self) {
+        self.0.rulebook.close();
         self.directory().shutdown().await;
     }
 }

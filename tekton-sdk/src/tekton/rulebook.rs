@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::policy::Rules;
 
 /// The rules of one handle's calls. Clones share them.
@@ -21,6 +23,7 @@ struct Inner {
     /// Counts the exchanges, so that whoever keeps rules sees by one load whether they still hold.
     edition: AtomicU64,
     pages: RwLock<Arc<Pages>>,
+    closed: CancellationToken,
 }
 
 /// The rules of one edition.
@@ -50,6 +53,16 @@ impl Rulebook {
     /// The rules that hold.
     pub(crate) fn pages(&self) -> Arc<Pages> {
         Arc::clone(&self.0.pages.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends whatever would exchange them.
+    pub(crate) fn close(&self) {
+        self.0.closed.cancel();
+    }
+
+    /// What is cancelled when nobody is to exchange them any more.
+    pub(crate) fn closed(&self) -> CancellationToken {
+        self.0.closed.clone()
     }
 
     /// Puts these in the place of those that hold.

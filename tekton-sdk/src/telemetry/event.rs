@@ -199,11 +199,19 @@ pub enum Event<'a> {
         /// The step that begins: `unregister`, `drain`, or `closed` at the end.
         phase: &'static str,
     },
+    /// A configuration file changed while the process ran.
+    #[non_exhaustive]
+    ConfigReloaded {
+        /// The files that were read.
+        files: &'a str,
+        /// What is wrong with them, so that what held before still holds; `None` if they hold.
+        problem: Option<&'a str>,
+    },
 }
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "call_ended",
         "attempt_ended",
         "retrying",
@@ -221,6 +229,7 @@ impl Event<'_> {
         "served",
         "serve_refused",
         "shutting_down",
+        "config_reloaded",
     ];
 
     /// What it is called where it is written down.
@@ -244,6 +253,7 @@ impl Event<'_> {
             Self::Served { .. } => "served",
             Self::ServeRefused { .. } => "serve_refused",
             Self::ShuttingDown { .. } => "shutting_down",
+            Self::ConfigReloaded { .. } => "config_reloaded",
         }
     }
 
@@ -348,6 +358,12 @@ impl Event<'_> {
             Self::ShuttingDown { component, phase } => {
                 show("component", &component);
                 show("phase", &phase);
+            }
+            Self::ConfigReloaded { files, problem } => {
+                show("files", &files);
+                if let Some(problem) = problem {
+                    show("problem", &problem);
+                }
             }
         }
     }

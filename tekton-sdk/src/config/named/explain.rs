@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     super::Config,
-    resolve::{Base, Link, chain, get, named, rules},
+    resolve::{Base, Link, chain, get, named, rules, said_of},
     sources::{op_path, policy_path, target_path},
 };
 use crate::env::{Kind, POLICY_KEYS, PolicyKey, setting};
@@ -23,6 +23,8 @@ pub struct Explanation {
     pub policy: Option<String>,
     /// Where that policy is named, as `target.engram.policy (tekton.toml line 9)`.
     pub because: Option<String>,
+    /// By which weights the component's calls are divided, and who says so, if a target does.
+    pub weights: Option<String>,
     /// Every key that has a value, in the order of the documentation.
     pub lines: Vec<Line>,
 }
@@ -46,6 +48,9 @@ impl fmt::Display for Explanation {
         match (&self.policy, &self.because) {
             (Some(policy), Some(because)) => writeln!(f, "policy {policy}, from {because}")?,
             _ => writeln!(f, "no policy")?,
+        }
+        if let Some(weights) = &self.weights {
+            writeln!(f, "weights {weights}")?;
         }
         let width = |of: fn(&Line) -> &str| self.lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
         let (keys, values) = (width(|line| line.key), width(|line| &line.value));
@@ -74,11 +79,18 @@ pub(super) fn explain(config: &Config, base: &Base, target: &str, operation: &st
         let source = source(config, base, &links, key, &key.kind.show(&value));
         Some(Line { key: key.path, value: shown, source })
     });
+    let weights = said_of(config, target).and_then(|(name, spec)| {
+        let weights = spec.weights.as_ref()?.to_string();
+        let path = format!("{}.weights", target_path(name));
+        let source = config.sources.of(&path, &weights).unwrap_or("code");
+        Some(format!("{weights}, from {path} ({source})"))
+    });
     Explanation {
         target: target.to_owned(),
         operation: operation.to_owned(),
         policy: held.map(|(_, policy, _)| policy.to_owned()),
         because,
+        weights,
         lines: lines.collect(),
     }
 }

@@ -1,6 +1,6 @@
 //! What a handle says of its policies, and how they are exchanged.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::{
     super::Config,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    policy::{Balancer, Weights},
     tekton::{Rulebook, Tekton},
 };
 
@@ -17,10 +18,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Current(Arc<Held>);
 
+/// The same without keeping it.
+#[derive(Debug)]
+pub(in crate::config) struct WeakCurrent(Weak<Held>);
+
 #[derive(Debug)]
 struct Held {
     base: Base,
     config: Mutex<Config>,
+    /// Whether the handle was built with breakers.
+    breakers: bool,
 }
 
 impl Current {
@@ -29,7 +36,38 @@ impl Current {
         if !config.targets.is_empty() {
             book.exchange(pages(&config, &base, false));
         }
-        Self(Arc::new(Held { base, config: Mutex::new(config) }))
+        Self(Arc::new(Held { base, breakers: config.breaker.enabled, config: Mutex::new(config) }))
+    }
+
+    pub(in crate::config) fn downgrade(&self) -> WeakCurrent {
+        WeakCurrent(Arc::downgrade(&self.0))
+    }
+
+    /// Puts these settings in the place of those that hold.
+    pub(in crate::config) fn exchange(&self, mut config: Config, book: &Rulebook, balancer: &Balancer) {
+        let Held { base, breakers, config: current } = &*self.0;
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        config.breaker.enabled &= breakers;
+        // Under the lock, so that of two changes at once the explanation tells of the one that holds.
+        book.exchange(pages(&config, base, true));
+        let weights = |config: &Config, target: &str| config.targets.get(target).and_then(|spec| spec.weights.clone());
+        for target in current.targets.keys().filter(|target| weights(&config, target).is_none()) {
+            if weights(&current, target).is_some() {
+                balancer.set_weights(target, Weights::default());
+            }
+        }
+        for target in config.targets.keys() {
+            if let Some(now) = weights(&config, target).filter(|now| weights(&current, target).as_ref() != Some(now)) {
+                balancer.set_weights(target, now);
+            }
+        }
+        *current = config;
+    }
+}
+
+impl WeakCurrent {
+    pub(in crate::config) fn upgrade(&self) -> Option<Current> {
+        self.0.upgrade().map(Current)
     }
 }
 
@@ -62,23 +100,19 @@ impl Tekton {
     /// Lets the calls that begin from here on go by these policies, targets and limits of calls and attempts, all at once; for this
     /// handle and its clones.
     ///
-    /// Calls that are under way keep what they began with. Breakers, budgets and limits keep their state. Of the other settings, those
-    /// of `request` (`timeout`, `attempt_timeout`) and `retry` (`max_attempts`, `base_delay`, `max_delay`) hold too; the rest is
-    /// read when a handle is built. `breaker.enabled` cannot be switched on.
+    /// Calls that are under way keep what they began with. Breakers, budgets and limits keep their state. Weights that a target had
+    /// and has no more are taken away. Of the other settings, those of `request` (`timeout`, `attempt_timeout`) and `retry`
+    /// (`max_attempts`, `base_delay`, `max_delay`) hold too, and `breaker.enabled` where the handle was built with breakers; the rest
+    /// is read when a handle is built.
+    ///
+    /// A handle that read its settings from files does the same when one of them [changes](Config::reload_interval).
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming every setting that is wrong; what held before still holds. The same if the handle
     /// was put together of [`Parts`](crate::tekton::Parts), without a configuration.
     pub fn apply(&self, config: &Config) -> Result<()> {
         config.validate()?;
-        let Current(held) = self.current()?;
-        let mut current = held.config.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut config = config.clone();
-        // Whoever was built without breakers has none.
-        config.breaker.enabled &= current.breaker.enabled;
-        // Under the lock, so that of two changes at once the explanation tells of the one that holds.
-        self.rulebook().exchange(pages(&config, &held.base, true));
-        *current = config;
+        self.current()?.exchange(config.clone(), self.rulebook(), self.balancer());
         Ok(())
     }
 

@@ -16,7 +16,11 @@ use crate::{
     config::file::{Walk, json, read_as, shown},
     env::{Kind, Value, nearest, policy_key},
     error::FieldError,
+    policy::Weights,
 };
+
+/// What a share may be.
+const PERCENT: Kind = Kind::Count { min: 0, max: 100 };
 
 /// What files say about policies and targets.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,7 @@ impl Named {
         for (name, spec) in over.targets {
             let target = self.targets.entry(name).or_default();
             target.policy = spec.policy.or_else(|| target.policy.take());
+            target.weights = spec.weights.or_else(|| target.weights.take());
             for (operation, spec) in spec.ops {
                 let op = target.ops.entry(operation).or_default();
                 op.policy = spec.policy.or_else(|| op.policy.take());
@@ -118,14 +123,50 @@ impl Walk<'_> {
                 let place = self.place(key.span().start);
                 match (&**key.get_ref(), value.get_ref()) {
                     ("policy", value) => spec.policy = self.name_of_a_policy(format!("{path}.policy"), value, place),
+                    ("weights", DeValue::Table(keys)) => spec.weights = self.weights(&path, keys, place),
+                    ("weights", other) => self.wrong(format!("{path}.weights"), must_be_a_table(other), &place),
                     ("op", DeValue::Table(ops)) => self.operations(&mut spec, name.get_ref(), ops),
                     ("op", other) => self.wrong(format!("{path}.op"), must_be_a_table(other), &place),
-                    _ => self.unknown(&path, key, &["policy", "op"], &place),
+                    _ => self.unknown(&path, key, &["policy", "weights", "op"], &place),
                 }
             }
             self.named.targets.insert(name.get_ref().to_string(), spec);
         }
         Ok(())
+    }
+
+    fn weights(&mut self, target: &str, keys: &DeTable<'_>, place: String) -> Option<Weights> {
+        let path = format!("{target}.weights");
+        let before = self.errors.len();
+        let mut read = Vec::new();
+        for (key, value) in keys {
+            match read_as(PERCENT, value.get_ref()) {
+                Ok(Value::Number(percent)) => {
+                    read.push((key.get_ref().to_string(), u32::try_from(percent).unwrap_or(u32::MAX)));
+                }
+                Ok(_) => {}
+                Err(problem) => {
+                    let place = self.place(key.span().start);
+                    self.wrong(format!("{path}.{}", quoted(key.get_ref())), problem, &place);
+                }
+            }
+        }
+        match Weights::check(read) {
+            // A sum of what could be read says nothing where something could not.
+            _ if self.errors.len() > before => None,
+            Ok(weights) => {
+                self.named.sources.put(path, place, weights.to_string());
+                Some(weights)
+            }
+            Err(wrong) => {
+                for FieldError { field, problem, .. } in wrong {
+                    let whole = field == "weights" && !keys.contains_key("weights");
+                    let path = if whole { path.clone() } else { format!("{path}.{}", quoted(&field)) };
+                    self.wrong(path, problem, &place);
+                }
+                None
+            }
+        }
     }
 
     fn operations(&mut self, spec: &mut TargetSpec, target: &str, ops: &DeTable<'_>) {

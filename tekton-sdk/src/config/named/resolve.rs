@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use super::{super::Config, spec::PolicySpec};
+use super::{super::Config, TargetSpec, spec::PolicySpec};
 use crate::{
     env::Value,
     policy::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Rules},
@@ -83,9 +83,15 @@ pub(super) fn rules(config: &Config, base: &Base, name: &str) -> Rules {
     rules
 }
 
+/// What is said of this component, and by which name.
+pub(super) fn said_of<'a>(config: &'a Config, target: &str) -> Option<(&'a str, &'a TargetSpec)> {
+    let mut said = config.targets.iter();
+    said.find(|(name, _)| name.eq_ignore_ascii_case(target)).map(|(name, spec)| (name.as_str(), spec))
+}
+
 /// The policy of this operation of this component: its own, else the component's.
 pub(super) fn named<'a>(config: &'a Config, target: &str, operation: &str) -> Option<(&'a str, &'a str, bool)> {
-    let (target, spec) = config.targets.iter().find(|(name, _)| name.eq_ignore_ascii_case(target))?;
+    let (target, spec) = said_of(config, target)?;
     let own = spec.ops.get(operation).and_then(|op| op.policy.as_deref());
     match own {
         Some(policy) => Some((target, policy, true)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::sources::unknown_key;
 use crate::{
     env::{Kind, PolicyKey, Value, policy_key},
-    policy::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig},
+    policy::{BulkheadConfig, FallbackConfig, HedgeConfig, RateConfig, ReuseConfig, Weights},
 };
 
 /// What a named policy says: the keys of [`env::POLICY_KEYS`](crate::env::POLICY_KEYS) that it gives a value. What it leaves open
@@ -291,6 +291,8 @@ fn of_json(kind: Kind, value: Json) -> Result<Value, String> {
 pub struct TargetSpec {
     /// The policy of its operations. Default: none.
     pub policy: Option<String>,
+    /// By which weights its calls are divided among versions or instances. Default: none, which leaves those that code has set.
+    pub weights: Option<Weights>,
     /// Operations that something else holds for, by name.
     #[serde(rename = "op")]
     pub ops: BTreeMap<String, OpSpec>,
@@ -316,6 +318,13 @@ impl TargetSpec {
     #[must_use]
     pub fn with_policy(mut self, policy: impl Into<String>) -> Self {
         self.policy = Some(policy.into());
+        self
+    }
+
+    /// Sets [`Self::weights`].
+    #[must_use]
+    pub fn with_weights(mut self, weights: Weights) -> Self {
+        self.weights = Some(weights);
         self
     }
 

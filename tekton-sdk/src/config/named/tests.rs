@@ -234,3 +234,34 @@ fn an_answer_that_stands_in_is_not_shown() {
     let tekton = Tekton::builder().config(config).build().unwrap();
     assert!(!tekton.explain("a", "b").unwrap().to_string().contains("secret"));
 }
+
+#[test]
+fn weights_are_read_with_their_lines_and_explained() {
+    let text = "[target.engram]\nweights = { \"1.2\" = 95, \"1.3\" = 5 }";
+    let config = file(text).unwrap();
+    assert_eq!(config.targets["engram"].weights.as_ref().unwrap().to_string(), "1.2 = 95, 1.3 = 5");
+    let tekton = Tekton::builder().layers(Layers::new().file("tekton.toml", text)).unwrap().build().unwrap();
+    assert_eq!(tekton.balancer().weights("Engram").to_string(), "1.2 = 95, 1.3 = 5");
+    let explanation = tekton.explain("engram", "store").unwrap().to_string();
+    assert_eq!(
+        explanation.lines().nth(1),
+        Some("weights 1.2 = 95, 1.3 = 5, from target.engram.weights (tekton.toml line 2)")
+    );
+    for (text, problem) in [
+        ("[target.a]\nweights = 5", "target.a.weights: must be a table, is 5 (from tekton.toml line 2)"),
+        (
+            "[target.a.weights]\n\"1.2\" = 101",
+            "target.a.weights.\"1.2\": must be at most 100, is 101 (from tekton.toml line 2)",
+        ),
+        (
+            "[target.a.weights]\n\"1.2\" = 90\n\"1.3\" = 20",
+            "target.a.weights: must sum to at most 100, sum to 110 (from tekton.toml line 1)",
+        ),
+        (
+            "[target.a]\nweight = 1",
+            "target.a.weight: is no setting, did you mean target.a.weights? (from tekton.toml line 2)",
+        ),
+    ] {
+        assert_eq!(problems(text), [problem], "{text}");
+    }
+}

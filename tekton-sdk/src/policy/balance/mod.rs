@@ -175,7 +175,7 @@ impl Balancer {
     /// The weights that divide the calls to a target.
     #[must_use]
     pub fn weights(&self, target: &str) -> Weights {
-        let known = self.targets().get(target).cloned();
+        let known = self.targets().get(&*key(target)).cloned();
         known.map(|target| (*target.weights()).clone()).unwrap_or_default()
     }
 
@@ -206,8 +206,8 @@ impl Balancer {
     }
 
     fn target(&self, name: &str) -> Arc<Target> {
-        let mut targets = self.targets();
-        if let Some(target) = targets.get(name) {
+        let (mut targets, key) = (self.targets(), key(name));
+        if let Some(target) = targets.get(&*key) {
             return Arc::clone(target);
         }
         if targets.len() >= MAX_TARGETS {
@@ -215,7 +215,7 @@ impl Balancer {
         }
         let target = Arc::new(Target::new(name));
         if targets.len() < MAX_TARGETS {
-            targets.insert(Arc::clone(&target.name), Arc::clone(&target));
+            targets.insert(key, Arc::clone(&target));
         }
         target
     }
@@ -235,6 +235,11 @@ impl Balancer {
         all.truncate(MAX_SHOWN);
         all
     }
+}
+
+/// Under which name a target is kept: a component is meant in any case of letters.
+fn key(target: &str) -> Arc<str> {
+    target.to_ascii_lowercase().into()
 }
 
 impl Known {
