@@ -79,7 +79,7 @@ pub(super) struct Mesh {
 }
 
 impl Mesh {
-    pub(super) async fn start(seed: u64) -> Self {
+    pub(super) async fn start(seed: u64, heard: &super::Heard) -> Self {
         let (random, began) = (Random::seeded(seed), SharedClock::default().now());
         let directory = MemoryDirectory::new(SharedClock::default());
         let memory = MemoryTransport::new();
@@ -96,7 +96,7 @@ impl Mesh {
             };
             let builder = Tekton::builder().named(name).transport(network).directory(directory.clone());
             let builder = builder.random(Random::seeded(random.next_u64()));
-            Process { tekton: super::policies(builder).build().unwrap(), sends }
+            Process { tekton: super::policies(builder, seed, heard).build().unwrap(), sends }
         };
         let mut mesh =
             Self { clients: Vec::new(), nodes: Vec::new(), random: random.clone(), began, served: Vec::new() };
