@@ -43,7 +43,8 @@ pub fn json_schema() -> Json {
     let share = value(Kind::Count { min: 0, max: 100 }, "the share in percent", None);
     let weights = json!({"description": "by which weights of versions or instances the calls are divided", "type": "object",
         "additionalProperties": share});
-    let target = table(json!({"policy": name, "weights": weights, "op": {"type": "object", "additionalProperties": operation}}));
+    let target =
+        table(json!({"policy": name, "weights": weights, "op": {"type": "object", "additionalProperties": operation}}));
     root.insert("policy".to_owned(), json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/policy"}}));
     root.insert("target".to_owned(), json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/target"}}));
     let mut schema = table(Json::Object(root));

@@ -13,4 +13,10 @@ mod tests;
 pub use explain::{Explanation, Line};
 pub use spec::{OpSpec, PolicySpec, TargetSpec};
 
-pub(super) use self::{check::wrong, handle::{Current, WeakCurrent}, read::Named, resolve::Base, sources::Sources};
+pub(super) use self::{
+    check::wrong,
+    handle::{Current, WeakCurrent},
+    read::Named,
+    resolve::Base,
+    sources::Sources,
+};
