@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use tekton_sdk::{
-    Result, Tekton,
+    Config, Result, Tekton,
+    config::TargetSpec,
     contract::Entry,
     directory::MemoryDirectory,
     policy::{Next, Pipeline, Policy, RetryBudgets, RetryConfig},
@@ -77,10 +78,21 @@ fn body() -> Body {
 }
 
 pub(super) fn tekton() -> Tekton {
+    built(|_| {})
+}
+
+fn by_a_named_policy() -> Tekton {
+    built(|config| {
+        let echo = TargetSpec::new().with_policy("patient").with_op("echo", "standard");
+        *config = std::mem::take(config).with_target("echo", echo);
+    })
+}
+
+fn built(change: impl FnOnce(&mut Config)) -> Tekton {
     let directory = MemoryDirectory::fixed([Entry::new("echo-1", "echo", ENDPOINT)]);
     let builder = Tekton::builder().named("bench").transport(AnswersAtOnce).directory(directory);
     // Calls that never wait leave the runtime no moment to refresh the directory's answer beside them.
-    let builder = builder.configure(|config| config.directory.ttl = Duration::from_secs(3600));
+    let builder = builder.configure(change).configure(|config| config.directory.ttl = Duration::from_secs(3600));
     builder.build().expect("the settings are within their bounds")
 }
 
@@ -189,6 +201,7 @@ fn whole(selection: &Selection) {
             });
         })
         .case("a call, found by name", call(found))
+        .case("a call, found by name, by a named policy", call(by_a_named_policy().peer("echo")))
         .case("a call, at an endpoint", call(fixed))
         .case(
             "a call, at an endpoint, with one attempt",
