@@ -63,7 +63,10 @@ pub(crate) fn model(parsed: Parsed, problems: &mut Problems) -> Option<Events> {
             }
             Some(Judged::Other) => other = Some(variant.ident.clone()),
             Some(Judged::Event(event)) if events.iter().any(|earlier| earlier.name == event.name) => {
-                let message = format!("another variant stands for the events {:?} already; name this one by `#[event(\"…\")]`", event.name);
+                let message = format!(
+                    "another variant stands for the events {:?} already; name this one by `#[event(\"…\")]`",
+                    event.name
+                );
                 problems.at(&variant.ident, message);
             }
             Some(Judged::Event(event)) => events.push(event),
@@ -86,10 +89,15 @@ fn judged(variant: &Variant, problems: &mut Problems) -> Option<Judged> {
     let before = problems.len();
     for argument in parse::arguments(&variant.attrs, problems) {
         match argument {
-            Argument::Name(written) if name.is_some() => problems.at(written, "the type of the event is given twice; keep one"),
+            Argument::Name(written) if name.is_some() => {
+                problems.at(written, "the type of the event is given twice; keep one")
+            }
             Argument::Name(written) => match written.value() {
                 value if value.is_empty() || value.contains(['\r', '\n']) => {
-                    problems.at(written, "the type of an event is one line that is not empty; what has none is \"message\"");
+                    problems.at(
+                        written,
+                        "the type of an event is one line that is not empty; what has none is \"message\"",
+                    );
                 }
                 value => name = Some((value, written.span())),
             },
@@ -105,14 +113,18 @@ fn judged(variant: &Variant, problems: &mut Problems) -> Option<Judged> {
         Fields::Unit => None,
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed.first(),
         fields => {
-            let message = "a variant holds one value, or nothing; put the fields into a struct with `#[tekton_sdk::data]`";
+            let message =
+                "a variant holds one value, or nothing; put the fields into a struct with `#[tekton_sdk::data]`";
             problems.add(Error::new(fields.span(), message));
             return None;
         }
     };
     if let Some(span) = other {
         if name.is_some() || text.is_some() {
-            problems.add(Error::new(span, "`other` stands alone: the variant keeps the events of all other types as they came"));
+            problems.add(Error::new(
+                span,
+                "`other` stands alone: the variant keeps the events of all other types as they came",
+            ));
         } else if holds.is_none() {
             problems.at(&variant.ident, "what keeps the other events holds one, as `Other(StreamEvent)`");
         }
@@ -157,7 +169,14 @@ mod tests {
         let said: Vec<_> = events.events.iter().map(|event| (event.name.as_str(), event.ident.to_string())).collect();
         let wanted = [("said", "Said"), ("all_said", "AllSaid"), ("message", "Note")];
         assert_eq!(said, wanted.map(|(name, ident)| (name, ident.to_owned())));
-        assert!(matches!(&events.events[..], [Event { data: Content::Json(_), .. }, Event { data: Content::Nothing, .. }, Event { data: Content::Text, .. }]));
+        assert!(matches!(
+            &events.events[..],
+            [
+                Event { data: Content::Json(_), .. },
+                Event { data: Content::Nothing, .. },
+                Event { data: Content::Text, .. }
+            ]
+        ));
         assert_eq!((events.other.to_string(), quote::quote!(#(events.sdk)).is_empty()), ("Other".to_owned(), false));
     }
 
@@ -168,6 +187,9 @@ mod tests {
              #[event(text)] G, #[event(loud)] H, #[event(other)] I, #[event(other, \"x\")] J(u8), #[event(other)] K(S), #[event(other)] L(S) }",
         );
         let at: Vec<_> = problems.iter().map(|problem| problem.split(" | ").next().unwrap()).collect();
-        assert_eq!(at, ["\"x\"", "colour", "B", "{ x: u8 }", "(u8, u8)", "\"\"", "\"f\"", "text", "loud", "I", "other", "L"]);
+        assert_eq!(
+            at,
+            ["\"x\"", "colour", "B", "{ x: u8 }", "(u8, u8)", "\"\"", "\"f\"", "text", "loud", "I", "other", "L"]
+        );
     }
 }

@@ -36,7 +36,11 @@ impl Parse for Argument {
         let key = Ident::parse_any(input).map_err(|error| {
             syn::Error::new(error.span(), "write the type of the event in quotes, `text` or `other`")
         })?;
-        if input.parse::<Option<Token![=]>>()?.is_some() { Ok(Self::Pair(key, input.parse()?)) } else { Ok(Self::Flag(key)) }
+        if input.parse::<Option<Token![=]>>()?.is_some() {
+            Ok(Self::Pair(key, input.parse()?))
+        } else {
+            Ok(Self::Flag(key))
+        }
     }
 }
 

@@ -193,8 +193,9 @@ fn read<T: DeserializeOwned>(
         return gap.map_or(Taken::Skip, |gap| Taken::Give((Some(gap), What::Nothing)));
     }
     let gap = match road.numbers.see(event.id) {
-        Seen::Before => return Taken::Skip,
-        Seen::Next => None,
+        // An end without an id of its own has that of the last item.
+        Seen::Before if !matches!(event.kind, "end" | "error") => return Taken::Skip,
+        Seen::Before | Seen::Next => None,
         Seen::After(gap) => Some(gap),
     };
     let what = match event.kind {

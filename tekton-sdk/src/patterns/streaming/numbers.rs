@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn only_a_valid_name_makes_a_stream_resumable() {
-        for name in ["", "0123", &format!("{NAME}0"), "0123456789abcdef0123456789abcdeg", "ä123456789abcdef0123456789abcde"] {
+        for name in
+            ["", "0123", &format!("{NAME}0"), "0123456789abcdef0123456789abcdeg", "ä123456789abcdef0123456789abcde"]
+        {
             let mut numbers = Numbers::default();
             numbers.name(Some(name));
             assert_eq!((numbers.stream(), numbers.resume()), (None, None), "{name}");
@@ -107,7 +109,9 @@ mod tests {
     #[test]
     fn what_has_no_number_of_this_stream_is_neither_old_nor_late() {
         let mut numbers = numbers();
-        for id in ["", "7", NAME, &format!("{NAME}-"), &format!("{NAME}-+1"), &format!("{NAME}-x"), &format!("x{NAME}-9")] {
+        for id in
+            ["", "7", NAME, &format!("{NAME}-"), &format!("{NAME}-+1"), &format!("{NAME}-x"), &format!("x{NAME}-9")]
+        {
             assert_eq!(numbers.see(id), Seen::Next, "{id}");
         }
         assert_eq!(numbers.see(&format!("{NAME}-99999999999999999999999")), Seen::Next);

@@ -52,7 +52,9 @@ impl Place {
         if !to.username().is_empty() || to.password().is_some() {
             return Err("names a user or a password");
         }
-        if !matches!(to.scheme(), "http" | "https" | "memory") || (self.at.scheme() == "https" && to.scheme() != "https") {
+        if !matches!(to.scheme(), "http" | "https" | "memory")
+            || (self.at.scheme() == "https" && to.scheme() != "https")
+        {
             return Err("leads to a scheme that is not followed");
         }
         self.crossed |= origin(&to) != origin(&self.at);

@@ -8,7 +8,7 @@ use url::Position;
 
 use super::{place::Place, source::Road};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Sent},
     secret::Secret,
     time::{BoxFuture, SharedClock},
     transport::{Body, CallInfo, Endpoint, Request, Response, Safety, Transport},
@@ -16,6 +16,9 @@ use crate::{
 
 /// The header that says where to go on.
 pub(super) const LAST_EVENT_ID: http::HeaderName = http::HeaderName::from_static("last-event-id");
+
+/// The longest last event id that is sent back: servers refuse heads that are much larger.
+const MAX_ID_BYTES: usize = 8 << 10;
 
 /// Gives a bearer token, another one if the last was refused.
 pub(super) type Token = Arc<dyn Fn(bool) -> BoxFuture<'static, Result<Secret<String>>> + Send + Sync>;
@@ -60,6 +63,13 @@ impl HttpRoad {
         if last_event_id.is_empty() {
             request.headers.remove(LAST_EVENT_ID);
         } else {
+            if last_event_id.len() > MAX_ID_BYTES {
+                let what = format!(
+                    "the last event id has {} bytes; no more than {MAX_ID_BYTES} are sent back",
+                    last_event_id.len()
+                );
+                return Err(Error::new(ErrorKind::Rejected, what).with_sent(Sent::No));
+            }
             // Its UTF-8 bytes as they are (HTML standard, §9.2.2).
             let value = HeaderValue::from_bytes(last_event_id.as_bytes()).map_err(|_| {
                 Error::invalid("the last event id holds a character that no header can carry; begin without it")

@@ -226,13 +226,17 @@ impl SseClient {
         };
         let schemes = transport.capabilities().schemes;
         if !schemes.contains(&self.url.scheme()) {
-            let what = format!("the URL begins with {}:, and the transport serves {} only", self.url.scheme(), schemes.join(", "));
+            let what = format!(
+                "the URL begins with {}:, and the transport serves {} only",
+                self.url.scheme(),
+                schemes.join(", ")
+            );
             return Err(Error::invalid(what));
         }
         let again = self.resend.unwrap_or(self.method == Method::GET);
-        let budget = self.budget.unwrap_or_else(|| {
-            RetryBudgets::new(&RetryConfig::default(), self.clock.clone()).of(self.url.authority())
-        });
+        let budget = self
+            .budget
+            .unwrap_or_else(|| RetryBudgets::new(&RetryConfig::default(), self.clock.clone()).of(self.url.authority()));
         let rules = Rules { reconnect: self.reconnect, idle: self.idle_timeout, again, tokens: self.token.is_some() };
         let road = HttpRoad {
             place: Place::new(self.url),

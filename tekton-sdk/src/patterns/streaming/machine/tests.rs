@@ -163,7 +163,8 @@ fn what_must_not_be_sent_again_is_so_only_where_it_was_not_sent() {
 #[test]
 fn the_server_sets_the_wait_within_bounds_until_it_sets_another() {
     let mut life = Life::new(|_| {});
-    for (asked, wait) in [(250, 250), (0, 100), (99, 100), (3_600_000, 300_000), (u64::MAX, 300_000), (40_000, 40_000)] {
+    for (asked, wait) in [(250, 250), (0, 100), (99, 100), (3_600_000, 300_000), (u64::MAX, 300_000), (40_000, 40_000)]
+    {
         life.open();
         life.on(Input::Retry(millis(asked)));
         life.on(Input::Event { id: "" });
@@ -213,7 +214,8 @@ fn silence_ends_a_connection_and_any_byte_is_life() {
 #[test]
 fn its_owner_closes_or_restarts_it_whatever_it_does() {
     type Step = fn(&mut Life);
-    let steps: [Step; 3] = [|_| {}, |life| assert_eq!(life.on(Input::Due { allowed: true }), Effect::Connect), Life::open];
+    let steps: [Step; 3] =
+        [|_| {}, |life| assert_eq!(life.on(Input::Due { allowed: true }), Effect::Connect), Life::open];
     for step in steps {
         let mut life = Life::new(|_| {});
         step(&mut life);
