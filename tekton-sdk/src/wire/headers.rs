@@ -22,6 +22,9 @@ pub const SPENT: HeaderName = HeaderName::from_static("x-tekton-spent");
 /// How much the call matters: `low`, `normal` or `high`. It lowers what the operation itself says, and never raises it.
 pub const PRIORITY: HeaderName = HeaderName::from_static("x-tekton-priority");
 
+/// The name of a stream that can be resumed, in the head of its answer: 32 hexadecimal digits.
+pub const STREAM: HeaderName = HeaderName::from_static("x-tekton-stream");
+
 /// The longest caller or key that is read: 256 bytes.
 pub const MAX_LABEL_BYTES: usize = 256;
 
