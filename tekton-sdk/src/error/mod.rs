@@ -1,11 +1,13 @@
 //! The one error of the crate: what kind of failure, was it sent, may it be tried again.
 
+mod gap;
 mod kind;
 mod remote;
 mod shared;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
+pub use gap::Gap;
 pub use kind::{ErrorKind, RetryHint, Sent, Verdict};
 pub use remote::{FieldError, RemoteError};
 
@@ -43,6 +45,8 @@ struct Inner {
     verdict: Option<Verdict>,
     attempts: u32,
     hedges: u32,
+    recoverable: bool,
+    gap: Option<Gap>,
     note: Option<Box<str>>,
     source: Option<Source>,
 }
@@ -61,6 +65,8 @@ impl Error {
             verdict: None,
             attempts: 0,
             hedges: 0,
+            recoverable: false,
+            gap: None,
             note: None,
             source: None,
         }))
@@ -152,6 +158,33 @@ impl Error {
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.0.note = Some(note.into().into_boxed_str());
         self
+    }
+
+    /// Says that the stream which it comes out of goes on after it. An operation that answers many times marks so what is wrong
+    /// with one item; an error that is not marked ends the stream.
+    #[must_use]
+    pub fn recoverable(mut self) -> Self {
+        self.0.recoverable = true;
+        self
+    }
+
+    /// Names the items of a stream that did not come.
+    #[must_use]
+    pub fn with_gap(mut self, gap: Gap) -> Self {
+        self.0.gap = Some(gap);
+        self
+    }
+
+    /// Whether the stream that it came out of goes on after it.
+    #[must_use]
+    pub fn is_recoverable(&self) -> bool {
+        self.0.recoverable
+    }
+
+    /// The items of a stream that did not come, if it says that some did not.
+    #[must_use]
+    pub fn gap(&self) -> Option<Gap> {
+        self.0.gap
     }
 
     /// What else went wrong.

@@ -19,6 +19,8 @@ impl Error {
             verdict: inner.verdict,
             attempts: inner.attempts,
             hedges: inner.hedges,
+            recoverable: inner.recoverable,
+            gap: inner.gap,
             note: inner.note.clone(),
             source: Cause::of(inner.source.as_deref().map(|source| source as _)).map(Into::into),
         }))
@@ -73,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::error::{ErrorKind, FieldError, RemoteError, Sent, Verdict};
+    use crate::error::{ErrorKind, FieldError, Gap, RemoteError, Sent, Verdict};
 
     #[test]
     fn a_shared_failure_says_all_that_the_first_one_says() {
@@ -87,6 +89,8 @@ mod tests {
             .with_verdict(Verdict::Failure)
             .with_attempts(3)
             .with_note("no fallback")
+            .with_gap(Gap::new(3, 5))
+            .recoverable()
             .with_source(inner);
         let shared = error.shared().shared();
         assert_eq!(shared.report(), error.report());
@@ -95,5 +99,6 @@ mod tests {
         assert_eq!((shared.fields(), shared.retry_after()), (error.fields(), error.retry_after()));
         assert_eq!((shared.sent(), shared.verdict(), shared.attempts()), (Sent::Yes, Some(Verdict::Failure), 3));
         assert_eq!(shared.retry_hint(), error.retry_hint());
+        assert_eq!((shared.gap(), shared.is_recoverable()), (Some(Gap::new(3, 5)), true));
     }
 }
