@@ -20,7 +20,13 @@ mod ring;
 mod running;
 mod work;
 
-pub(super) use self::{array::collect, format::Format, open::Asked, registry::Streams, work::Items};
+pub(super) use self::{
+    array::collect,
+    format::{Format, NDJSON},
+    open::Asked,
+    registry::Streams,
+    work::Items,
+};
 use crate::error::{Error, ErrorKind};
 
 /// What is read instead of an end, when the component ended without a word.
