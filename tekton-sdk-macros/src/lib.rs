@@ -1,12 +1,13 @@
 //! The macros of `tekton-sdk`; use them through that crate.
 //!
 //! [`macro@Component`] makes a component of a struct, [`macro@service`] operations of its methods, [`macro@data`] a value on
-//! the wire of a type, [`macro@landmark`] marks a place, and [`macro@circuit_breaker`] stops calling what is down.
+//! the wire of a type, [`macro@SseEvent`] reads events as an enum, [`macro@landmark`] marks a place, and [`macro@circuit_breaker`] stops calling what is down.
 //! `docs/macros.md` of the repository says what they expand to.
 
 mod breaker;
 mod component;
 mod data;
+mod events;
 mod landmark;
 mod service;
 #[cfg(test)]
@@ -124,6 +125,33 @@ pub fn landmark(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Component, attributes(component))]
 pub fn component(item: TokenStream) -> TokenStream {
     component::expand(item.into()).into()
+}
+
+/// Reads the events of a stream as an enum: each variant stands for one type of event, and one keeps all others.
+///
+/// | argument of `#[event(…)]` | where | meaning |
+/// |---|---|---|
+/// | `"said"` | on a variant | the type that `event:` names, `"message"` for those that name none; the variant's name in snake case if left out |
+/// | `text` | on a variant | it holds the data as it came, and what it holds has `From<String>`; otherwise it holds the data as JSON |
+/// | `other` | on one variant | it holds every event of another type, and what it holds has `From<&wire::sse::Event>`, as `StreamEvent` does |
+/// | `crate = "mesh::tekton_sdk"` | on the enum | where the SDK is, if it is re-exported |
+///
+/// A variant holds one value, which serde reads, or nothing: then the data is passed over.
+///
+/// It expands to an implementation of the trait `patterns::streaming::SseEvent`.
+///
+/// ```text
+/// #[derive(SseEvent)]
+/// enum Chat {
+///     Said(Said),
+///     AllSaid,
+///     #[event(other)]
+///     Other(StreamEvent),
+/// }
+/// ```
+#[proc_macro_derive(SseEvent, attributes(event))]
+pub fn sse_event(item: TokenStream) -> TokenStream {
+    events::expand(item.into()).into()
 }
 
 /// Makes operations of the methods of a component that have `#[op]`, or of those of a trait that several crates share.

@@ -55,6 +55,7 @@
 //! | `host` | yes | a component served on one port |
 //! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[landmark]`, `#[circuit_breaker]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
+//! | `compression` | no | gzip and brotli for the event streams of others |
 //! | `tower` | no | the circuit breaker as a `tower::Layer` |
 //! | `testing` | no | fakes, scripted doubles, conformance suites; not for production |
 //! | `full` | no | everything but `testing` |

@@ -23,6 +23,7 @@ mod p01_instances;
 mod p01_request;
 mod p01_retry;
 mod p01_routing;
+mod p03_stream_client;
 mod p03_stream_host;
 mod p05_attribute;
 mod p05_breaker;

@@ -36,6 +36,7 @@ fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
         ("jsonrpc-client", 19, 3),
         ("jsonrpc-server", 64, 0),
         ("mcp-messages", 40, 216),
+        ("sse-http", 39, 0),
         ("sse-parse", 119, 0),
         ("trace-context", 53, 0),
     ] {
@@ -164,6 +165,50 @@ fn an_event_stream_that_is_read_in_another_way_fails() {
     assert_fails("sse-parse", "basic-id", "is no hex", first(json!({"hex": "abc"})));
     assert_fails("sse-parse", "basic-id", "either `text` or `hex`", first(json!({})));
     assert_fails("sse-parse", "basic-id", "unknown field `base64`", first(json!({"base64": ""})));
+}
+
+#[test]
+fn a_client_of_events_that_does_otherwise_fails() {
+    for (id, key, wanted, said) in [
+        ("default-headers", "events", json!([]), "events: wanted []"),
+        ("default-headers", "state", json!("closed"), "state: wanted Closed, got Open"),
+        ("default-headers", "error", json!(true), "error: wanted true, got None"),
+        ("no-content-204", "request_count", json!(2), "request_count: got 1"),
+        ("no-content-204", "state", json!("open"), "state: wanted Open, got Closed"),
+        ("redirect-loop", "request_count_max", json!(20), "request_count: got 21"),
+        ("status-400-fails", "error", json!(false), "error: wanted false"),
+        (
+            "status-400-fails",
+            "one_of",
+            json!([{"request_count": 2}, {"error": false}]),
+            "none of: request_count: got 1; or",
+        ),
+        ("retry-delay", "requests", json!([{}, {"gap_ms_min": 2000}]), "requests[1]: gap_ms: got "),
+        ("retry-delay", "requests", json!([{}, {"gap_ms_max": 299}]), "requests[1]: gap_ms: got "),
+        ("retry-delay", "requests", json!([{}, {}, {}]), "requests[2]: it was not sent"),
+        ("retry-delay", "min_gap_ms", json!(2000), "min_gap_ms: wanted 2000, got "),
+        ("initial-last-event-id", "requests", json!([{"absent": ["last-event-id"]}]), "the header last-event-id: got"),
+        ("initial-last-event-id", "requests", json!([{"headers": {"last-event-id": "x"}}]), "wanted \"x\", got"),
+        (
+            "last-event-id-non-ascii",
+            "requests",
+            json!([{}, {"headers_hex": {"last-event-id": "e2"}}]),
+            "wanted e2, got",
+        ),
+        ("post-body-resent", "requests", json!([{"method": "GET"}]), "method: got \"POST\""),
+        ("post-body-resent", "requests", json!([{"body": ""}]), "body: got \"{"),
+        ("redirect-301", "requests", json!([{"path": "/stream"}]), "path: got \"/start\""),
+    ] {
+        assert_fails("sse-http", id, said, |case| case["expect"][key] = wanted);
+    }
+    assert_fails("sse-http", "redirect-301", "went to \"/stream\"", |case| case["server"][1]["path"] = json!("/x"));
+    assert_fails("sse-http", "redirect-301", "is no hex", |case| case["server"][1]["body"] = json!([{"hex": "abc"}]));
+    assert_fails("sse-http", "redirect-301", "not understood", |case| case["client"]["method"] = json!("PUT"));
+    assert_fails("sse-http", "redirect-301", "unknown field", |case| case["client"]["proxy"] = json!(true));
+    assert_fails("sse-http", "status-500", "within_ms: it took", |case| {
+        case["server"] = json!([{"status": 400, "headers": {}, "body": [{"sleep_ms": 3000}], "end": "close"}]);
+        case["expect"] = json!({"error": true, "within_ms": 2000});
+    });
 }
 
 #[test]

@@ -29,6 +29,11 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// How many mistakes were found so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The compiler's errors.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(Error::into_compile_error).collect()

@@ -4,7 +4,7 @@
 //! |--:|---|---|---|
 //! | 1 | [`request`]: ask one component, get one answer | `peer.request("op")` | yes |
 //! | 2 | events: tell many, hear what you subscribed to | | not yet |
-//! | 3 | streaming: one question, many answers | | not yet |
+//! | 3 | [`streaming`]: one question, many answers | `peer.stream("op")`; `SseClient::get` | yes |
 //! | 4 | batch: many small things as few large ones | | not yet |
 //! | 5 | [`breaker`]: stop calling what is down | on by default; `CircuitBreaker::new` | yes |
 //! | 6 | state: state that components share safely | | not yet |
@@ -15,3 +15,4 @@
 
 pub mod breaker;
 pub mod request;
+pub mod streaming;

@@ -123,10 +123,12 @@ impl End {
         headers::set_attempt(&mut request.headers, attempt);
         record_address(&request);
         let told_cost = request.call.told_cost.take();
+        let endpoint = if collect.is_none() { request.endpoint.clone() } else { None };
         let answer = self.transport.send(request);
         Box::pin(async move {
             let mut response = answer.await?;
             response.attempt = attempt;
+            response.endpoint = endpoint;
             if let Some((told, cost)) = told_cost.as_deref().zip(spend::spent(&response.headers)) {
                 // Told once: each attempt has a place of its own.
                 let _ = told.set(cost);

@@ -86,6 +86,16 @@ impl Peer {
         Arc::clone(&self.0.name)
     }
 
+    /// The same component at this endpoint: what belongs to an answer of one instance goes there, whatever the directory says.
+    pub(crate) fn at_endpoint(&self, endpoint: Endpoint) -> Self {
+        Self::at(self.0.tekton.clone(), self.shared_name(), endpoint)
+    }
+
+    /// What its retries are taken out of.
+    pub(crate) fn retry_budget(&self) -> &RetryBudget {
+        &self.0.budget
+    }
+
     /// The handle it belongs to.
     #[must_use]
     pub fn tekton(&self) -> &Tekton {

@@ -7,6 +7,7 @@
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
 //! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
+//! | [`ScriptedSse`], [`SseScript`] | a server of event streams that plays a script, over a real socket or without one |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
 //! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
@@ -26,6 +27,7 @@ mod plans;
 mod scripted;
 mod snapshot;
 mod spans;
+mod sse;
 
 pub use bed::TestBed;
 pub use block_on::block_on;
@@ -37,3 +39,4 @@ pub use plans::{Plan, Plans};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;
+pub use sse::{ScriptedSse, SseAnswer, SseRequest, SseScript};

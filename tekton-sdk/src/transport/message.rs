@@ -260,6 +260,8 @@ pub struct ResponseParts {
     pub(crate) ended: Option<Instant>,
     /// Whether the call put any load on the callee, and so pays for retries.
     pub(crate) went_out: bool,
+    /// Where it came from, if it is not collected: what belongs to it may have to be sent there again.
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
 impl Response {
@@ -280,6 +282,7 @@ impl Response {
             verdict: None,
             ended: None,
             went_out: true,
+            endpoint: None,
         }))
     }
 

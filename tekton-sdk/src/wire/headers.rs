@@ -22,9 +22,9 @@ pub const SPENT: HeaderName = HeaderName::from_static("x-tekton-spent");
 /// How much the call matters: `low`, `normal` or `high`. It lowers what the operation itself says, and never raises it.
 pub const PRIORITY: HeaderName = HeaderName::from_static("x-tekton-priority");
 
-/// The id of a stream that can be resumed: 32 hexadecimal digits.
+/// The name of a stream that can be resumed, in the head of its answer: 32 hexadecimal digits.
 pub const STREAM: HeaderName = HeaderName::from_static("x-tekton-stream");
-/// The id of the last event that was received, when a stream is resumed.
+/// The id of the last event that came, when a stream is taken up again.
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The longest caller or key that is read: 256 bytes.

@@ -12,6 +12,7 @@ mod jsonrpc_server;
 mod mcp_messages;
 mod report;
 mod run;
+mod sse_http;
 mod sse_parse;
 mod trace_context;
 
@@ -27,6 +28,7 @@ pub const SUITES: &[Suite] = &[
     jsonrpc_client::SUITE,
     jsonrpc_server::SUITE,
     mcp_messages::SUITE,
+    sse_http::SUITE,
     sse_parse::SUITE,
     trace_context::SUITE,
 ];
