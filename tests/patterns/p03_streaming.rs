@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use tekton_sdk::{
-    CallOptions, Client, Component, Context, Error, ErrorKind, Result, Tekton,
+    CallOptions, Client, Component, Context, Error, ErrorKind, Result, Stream, Tekton,
     contract::{StreamKind, Tool},
     directory::MemoryDirectory,
     error::Gap,
