@@ -267,6 +267,8 @@ fn handles_cross_threads() {
     handle::<telemetry::Observers>();
     handle::<telemetry::ServedMetrics>();
     handle::<tekton_sdk::testing::EventLog>();
+    handle::<tekton_sdk::testing::ScriptedSse>();
+    handle::<tekton_sdk::testing::SseScript>();
     handle::<time::SharedClock>();
     handle::<time::ManualClock>();
     handle::<transport::Body>();
@@ -280,6 +282,11 @@ fn handles_cross_threads() {
     movable::<directory::Watch>();
     movable::<host::Serve>();
     movable::<tekton_sdk::patterns::request::ScatterCall>();
+    movable::<tekton_sdk::patterns::streaming::Chunks<std::cell::Cell<u8>>>();
+    movable::<tekton_sdk::patterns::streaming::Events>();
+    movable::<tekton_sdk::patterns::streaming::SseClient>();
+    movable::<tekton_sdk::patterns::streaming::StreamCall<'static, std::rc::Rc<u8>>>();
+    movable::<tekton_sdk::patterns::streaming::TypedEvents<std::rc::Rc<u8>>>();
     assert_eq!(size_of::<tekton_sdk::Result<()>>(), size_of::<usize>());
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Content {
     /// Nothing: the data is passed over.
     Nothing,
     /// What the data is as JSON.
-    Json(Type),
+    Json(Box<Type>),
     /// The data as it came.
     Text,
 }
@@ -136,7 +136,7 @@ fn judged(variant: &Variant, problems: &mut Problems) -> Option<Judged> {
             problems.add(Error::new(span, "`text` needs a place for the data, as `Noted(String)`"));
             return None;
         }
-        (Some(field), None) => Content::Json(field.ty.clone()),
+        (Some(field), None) => Content::Json(Box::new(field.ty.clone())),
         (Some(_), Some(_)) => Content::Text,
     };
     let name = name.map_or_else(|| snake(&variant.ident.unraw().to_string()), |(name, _)| name);

@@ -159,6 +159,7 @@ async fn errors_that_end_it_and_errors_that_do_not_are_told_apart() {
     let missing = chunks.next().await.unwrap().unwrap_err();
     assert_eq!((missing.kind(), missing.is_recoverable()), (ErrorKind::NotFound, true));
     assert_eq!(missing.remote().unwrap().detail(), Some("the third is missing"));
+    assert!(missing.target().is_some());
     let unread = chunks.next().await.unwrap().unwrap_err();
     assert_eq!((unread.kind(), unread.is_recoverable()), (ErrorKind::Codec, true));
     assert_eq!(chunks.next().await.unwrap().unwrap(), 2);
@@ -206,6 +207,19 @@ async fn dropped_before_its_end_it_stops_the_work_of_the_callee() {
         2,
         "nothing is told to a callee that is done, or sees the connection close"
     );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_made_any_longer() {
+    let server = ScriptedSse::start().await.unwrap();
+    server.answer(resumable(&[1]).data(&"1".repeat(50)).stalls()).answer(SseAnswer::status(204));
+    let mut chunks = peer(&server).stream::<u64>("count").max_event_bytes(45).await.unwrap();
+    assert_eq!(chunks.next().await.unwrap().unwrap(), 1);
+    let error = chunks.next().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.target().is_some()), (ErrorKind::Rejected, true));
+    assert!(chunks.next().await.is_none());
+    assert_eq!(server.until(2).await[1].method, Method::DELETE);
+    server.until_open(0).await;
 }
 
 #[tokio::test]

@@ -31,6 +31,9 @@ use crate::{
 /// How long the callee may take to say that it has stopped.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The most bytes that are read of what it says to that.
+const CANCEL_BYTES: usize = 64 << 10;
+
 /// The answers of an operation that answers many times. [`Peer::stream`](crate::Peer::stream) gives them.
 ///
 /// `None` comes only when the callee has said that it is done. A stream that stops without that is an error, and so is whatever
@@ -90,11 +93,11 @@ impl<T> Chunks<T> {
     /// Closes the connection. What is left to do is to tell the callee, if it would go on.
     fn stopping(&mut self) -> Option<impl Future<Output = Result<()>> + Send + 'static> {
         let From::Stream(source, _) = std::mem::replace(&mut self.from, From::Over) else { return None };
-        let name = source.road.numbers.stream().filter(|_| !source.is_over())?;
+        let name = source.road.numbers.stream()?;
         let path = format!("/api/v1/streams/{name}");
         let peer = source.road.peer.clone();
         let mut call = CallInfo::new(peer.shared_name(), "cancel_stream", Safety::Idempotent);
-        call.collect = Some(RESPONSE_BYTES);
+        call.collect = Some(CANCEL_BYTES);
         let request = Request::new(Method::DELETE, path, call);
         Some(async move {
             let answer = peer.start(request, Some(CANCEL_TIMEOUT))?.answer().await;
@@ -105,10 +108,33 @@ impl<T> Chunks<T> {
             }
         })
     }
-}
 
-/// The most bytes that are read of what the callee says to a cancel.
-const RESPONSE_BYTES: usize = 64 << 10;
+    /// The same, without waiting for it.
+    fn stop(&mut self) {
+        let Some(stopping) = self.stopping() else { return };
+        // Best effort: without a runtime, or if the call fails, the callee stops when its grace is over.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { stopping.await.ok() });
+        }
+    }
+
+    /// Nothing comes any more, and the callee knows or cannot be told.
+    fn end(&mut self) {
+        if let From::Stream(source, _) = &mut self.from {
+            source.close();
+        }
+        self.from = From::Over;
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match &self.from {
+            From::Stream(source, _) if error.target().is_none() => {
+                error.with_target(source.road.peer.name().to_owned())
+            }
+            _ => error,
+        }
+    }
+}
 
 impl<T: DeserializeOwned> Chunks<T> {
     /// The next item. Connects anew, and waits before, where that is needed. While nobody asks nothing is read, so that the callee
@@ -127,7 +153,7 @@ impl<T: DeserializeOwned> Chunks<T> {
         loop {
             if let Some(what) = self.held.take() {
                 match what {
-                    What::Item(item) => return Poll::Ready(Some(item)),
+                    What::Item(item) => return Poll::Ready(Some(item.map_err(|error| self.named(error)))),
                     What::Last(last) => {
                         let error = last.map(|error| Err(self.named(error)));
                         self.end();
@@ -150,30 +176,20 @@ impl<T: DeserializeOwned> Chunks<T> {
                         return Poll::Ready(Some(Err(self.named(lost(gap)))));
                     }
                 }
-                Some(Err(error)) => self.held = Some(What::Last(Some(error))),
+                Some(Err(error)) => {
+                    let error = self.named(error);
+                    // What this side cannot read is still being made.
+                    if matches!(error.kind(), ErrorKind::Rejected | ErrorKind::Codec) {
+                        self.stop();
+                    }
+                    self.held = Some(What::Last(Some(error)));
+                }
                 None => {
                     let what = "the stream broke off before the callee said that it is complete";
                     self.held = Some(What::Last(Some(Error::new(ErrorKind::Interrupted, what))));
                 }
             }
         }
-    }
-
-    fn named(&self, error: Error) -> Error {
-        match &self.from {
-            From::Stream(source, _) if error.target().is_none() => {
-                error.with_target(source.road.peer.name().to_owned())
-            }
-            _ => error,
-        }
-    }
-
-    /// Nothing comes any more.
-    fn end(&mut self) {
-        if let From::Stream(source, _) = &mut self.from {
-            source.close();
-        }
-        self.from = From::Over;
     }
 }
 
@@ -238,11 +254,7 @@ impl<T: DeserializeOwned> Stream for Chunks<T> {
 
 impl<T> Drop for Chunks<T> {
     fn drop(&mut self) {
-        let Some(stopping) = self.stopping() else { return };
-        // Best effort: without a runtime, or if the call fails, the callee stops when its grace is over.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { stopping.await.ok() });
-        }
+        self.stop();
     }
 }
 

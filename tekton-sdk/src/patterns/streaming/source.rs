@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -65,7 +66,9 @@ pub(super) struct Source<C> {
     /// Rings when the connection may be idle for too long.
     alarm: Option<BoxFuture<'static, ()>>,
     chunk: Bytes,
+    /// How much of it was read, and when it came.
     read: usize,
+    came: Instant,
     /// What happened last.
     last: Option<Error>,
     ended: Option<Ended>,
@@ -101,6 +104,7 @@ impl<C: Road> Source<C> {
             alarm: None,
             chunk: Bytes::new(),
             read: 0,
+            came: now,
             last: None,
             ended: None,
         }
@@ -193,7 +197,7 @@ impl<C: Road> Source<C> {
                     self.read += before - rest.len();
                     if let Taken::Give(given) = take(&mut self.road, &event) {
                         let id = event.id;
-                        self.machine.on(self.tools.clock.now(), Input::Event { id }, &self.tools.random);
+                        self.machine.on(self.came, Input::Event { id }, &self.tools.random);
                         return Some(given);
                     }
                 }
@@ -215,8 +219,8 @@ impl<C: Road> Source<C> {
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Ok(bytes) = frame.into_data() {
-                    (self.chunk, self.read) = (bytes, 0);
-                    self.machine.on(self.tools.clock.now(), Input::Bytes, &self.tools.random);
+                    (self.chunk, self.read, self.came) = (bytes, 0, self.tools.clock.now());
+                    self.machine.on(self.came, Input::Bytes, &self.tools.random);
                 }
                 Poll::Ready(())
             }

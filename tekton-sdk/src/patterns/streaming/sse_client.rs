@@ -33,8 +33,9 @@ pub(super) const MAX_RATIO: u32 = 200;
 /// neither a [`Tekton`](crate::Tekton) nor a directory.
 ///
 /// It connects when [`Events`] are first asked for, and again when the stream breaks or ends: after a wait, with `Last-Event-ID`,
-/// as long as [`ReconnectConfig`] and the budget allow. What is no event stream ends it with an error; the table of what leads to
-/// what stands in [the page of this room](https://docs.rs/tekton-sdk).
+/// as long as [`ReconnectConfig`] and the budget allow. 204 ends it, and so does with an error what is no event stream, a status of
+/// 4xx but 408 and 429, a second 401 in a row where [`Self::token`] is set, a redirect that cannot be followed, and what is over a
+/// cap. The page `docs/patterns/03-streaming.md` has the whole table.
 ///
 /// ```no_run
 /// # async fn example() -> tekton_sdk::Result<()> {
