@@ -1,6 +1,6 @@
 //! Token by token: an operation that streams, while its connection breaks again and again.
 //! Run with: `cargo run --example 03_streaming`; with `-- --stay` it is served until SIGTERM or Ctrl-C.
-//! Expect: each word as it comes, five connections, and that the story was told once.
+//! Expect: each word as it comes, over several connections, and that the story was told once.
 //!
 //! In your Cargo.toml: tekton-sdk = "0.1"
 //!                     futures-util = "0.3"
