@@ -101,6 +101,8 @@ pub use async_trait::async_trait;
 pub use config::Config;
 pub use context::Context;
 pub use error::{Error, ErrorKind, FieldError, RemoteError, Result, RetryHint, Sent, Verdict};
+/// What an operation that answers many times returns, and what [`patterns::streaming::Chunks`] are.
+pub use futures_core::Stream;
 #[cfg(feature = "host")]
 pub use host::Component;
 pub use secret::Secret;

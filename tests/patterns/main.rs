@@ -24,6 +24,8 @@ mod p01_request;
 mod p01_retry;
 mod p01_routing;
 mod p03_stream_client;
+mod p03_stream_host;
+mod p03_streaming;
 mod p05_attribute;
 mod p05_breaker;
 mod p05_layer;

@@ -19,7 +19,7 @@ pub use landmark::landmarks;
 pub(crate) use landmark::upstream_component;
 pub use landmark::{Detail, Landmark};
 pub use measured::Measured;
-pub use operation::{Operation, OperationKind, Parameter, ValueType};
+pub use operation::{Operation, OperationKind, Parameter, StreamKind, ValueType};
 pub use priority::Priority;
 pub(crate) use table::problems;
 pub use tool::{ObjectSchema, PublishedTool, Tool, ToolAnnotations};

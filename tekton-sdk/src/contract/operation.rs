@@ -58,6 +58,16 @@ pub enum OperationKind {
     Write,
 }
 
+/// How an operation answers many times.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamKind {
+    /// It ends with the connection that it is read over.
+    Plain,
+    /// It outlives the connection for a while: a caller whose connection broke is attached to the same work again.
+    Resumable,
+}
+
 /// One parameter of an operation.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +135,8 @@ pub struct Operation {
     pub destructive: Option<bool>,
     /// Whether it reaches beyond a closed domain, as a web search does.
     pub open_world: Option<bool>,
-    /// How long one execution may take; the host's limit if `None`.
+    /// How long one execution may take; the host's limit if `None`. Of a stream it bounds the whole, and the host's limit the time
+    /// until the stream begins.
     pub timeout: Option<Duration>,
     /// How much it matters where not all can be served.
     pub priority: Priority,
@@ -133,8 +144,10 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     /// Whether it takes fields that are not listed too.
     pub open: bool,
-    /// What it answers, if the table says.
+    /// What it answers, if the table says; of a stream, each item.
     pub answer: Option<ValueType>,
+    /// Whether it answers many times, and how; `None` if once.
+    pub stream: Option<StreamKind>,
 }
 
 impl Operation {
@@ -164,6 +177,7 @@ impl Operation {
             parameters: &[],
             open: false,
             answer: None,
+            stream: None,
         }
     }
 
@@ -216,7 +230,7 @@ impl Operation {
         self
     }
 
-    /// Says what it answers.
+    /// Says what it answers; of a stream, each item.
     #[must_use]
     pub const fn returns<T: JsonSchema>(mut self) -> Self {
         self.answer = Some(ValueType::of::<T>());
@@ -227,6 +241,22 @@ impl Operation {
     #[must_use]
     pub const fn open(mut self) -> Self {
         self.open = true;
+        self
+    }
+
+    /// Declares that it answers many times, until its connection ends.
+    #[must_use]
+    pub const fn streams(mut self) -> Self {
+        if self.stream.is_none() {
+            self.stream = Some(StreamKind::Plain);
+        }
+        self
+    }
+
+    /// Declares that it answers many times, and that a caller whose connection broke may be attached to the same work again.
+    #[must_use]
+    pub const fn resumable(mut self) -> Self {
+        self.stream = Some(StreamKind::Resumable);
         self
     }
 }

@@ -137,6 +137,11 @@ impl Arguments {
         decoded.map_err(|e| Error::invalid(format!("the arguments are wrong: {}", problem_of(&e))).with_source(e))
     }
 
+    /// The body that they were read from; empty where they came in a query.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(self.parameters.iter().position(|p| p.name == name)?)
     }

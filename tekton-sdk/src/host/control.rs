@@ -46,7 +46,8 @@ pub(super) struct Control {
     inside: Option<Inside>,
 }
 
-/// What others can rely on, by name; a client looks whether the key is there (seed decision 6).
+/// What others can rely on, by name; a client looks whether the key is there (seed decision 6). `streaming` is there beside them
+/// where an operation answers many times.
 const FEATURES: [&str; 3] = ["request", "deadline", "trace"];
 
 impl Control {
@@ -207,6 +208,8 @@ fn capabilities(descriptor: &Descriptor, operations: &Operations) -> Value {
         "context_window": descriptor.context_window,
     });
     if let Some(body) = body.as_object_mut() {
+        let streams = operations.table().any(|operation| operation.stream.is_some());
+        body.extend(streams.then(|| ("streaming".to_owned(), Value::Bool(true))));
         body.extend(FEATURES.map(|feature| (feature.to_owned(), Value::Bool(true))));
     }
     body

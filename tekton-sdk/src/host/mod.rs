@@ -3,6 +3,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/api/v{n}/{operation}` | the operation: `POST` with a JSON object, reads also `GET` with a query |
+//! | `/api/v{n}/streams/{id}` | `DELETE` ends a stream that can be resumed |
 //! | `/health` | upstream's health body |
 //! | `/live`, `/ready` | whether the process runs; whether it takes calls |
 //! | `/metrics` | Prometheus text |
@@ -27,6 +28,7 @@ mod openapi;
 mod operations;
 mod refusal;
 mod router;
+mod run;
 mod serve;
 mod server;
 mod signal;
@@ -36,7 +38,9 @@ mod socket;
 #[path = "no_socket.rs"]
 mod socket;
 mod spend;
+mod stream;
 mod tools;
+mod watch;
 
 pub use arguments::Arguments;
 pub use component::Component;

@@ -1,8 +1,8 @@
 //! Where there are no Unix sockets.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::server::ServerLimits;
+use super::server::{Open, ServerLimits};
 use crate::{
     error::{Error, Result},
     time::SharedClock,
@@ -24,7 +24,7 @@ impl UnixServer {
         match *self {}
     }
 
-    pub(super) async fn shutdown(&self, _: Duration) -> bool {
+    pub(super) const fn open(&self) -> &Open {
         match *self {}
     }
 }

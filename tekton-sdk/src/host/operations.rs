@@ -3,13 +3,15 @@
 use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::{Arguments, limit::Fastest};
+use super::{Arguments, limit::Fastest, stream::Items};
 use crate::{
     context::Context,
     contract::{Operation, Tool, problems},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, FieldError, Result},
     telemetry::ServedMetrics,
     time::BoxFuture,
 };
@@ -48,7 +50,11 @@ pub(super) struct Entry {
 pub(super) enum Run {
     Async(Box<dyn Fn(Context, Arguments) -> BoxFuture<'static, Result<Bytes>> + Send + Sync>),
     Blocking(Arc<dyn Fn(Context, Arguments) -> Result<Bytes> + Send + Sync>),
+    Stream(Box<Start>),
 }
+
+/// Begins a stream.
+pub(super) type Start = dyn Fn(Context, Arguments) -> BoxFuture<'static, Result<Items>> + Send + Sync;
 
 impl Operations {
     /// No operation yet.
@@ -92,6 +98,62 @@ impl Operations {
         self
     }
 
+    /// Serves an operation that answers many times, whether its table says so or not. The items are asked for as they are read,
+    /// within the operation's [`Context`]; the stream is dropped when the caller goes away, time runs out or it is cancelled.
+    ///
+    /// An item that is an error ends the stream, unless it is [recoverable](crate::Error::recoverable): then it is sent, and the
+    /// stream goes on. An error of the future is answered as that of any operation.
+    ///
+    /// ```
+    /// # tekton_sdk::testing::block_on(async {
+    /// use std::sync::Arc;
+    /// use futures_util::stream;
+    /// use tekton_sdk::{Component, Result, contract::{Descriptor, Operation, Parameter}, host::Operations, testing::TestBed};
+    ///
+    /// const COUNT: Operation = Operation::read("count", "Counts up to a number.")
+    ///     .parameters(&[Parameter::required("to", "the last number")])
+    ///     .streams();
+    ///
+    /// struct Counter;
+    /// impl Component for Counter {
+    ///     fn descriptor(&self) -> Descriptor {
+    ///         Descriptor::new("counter", "1.0.0")
+    ///     }
+    ///
+    ///     fn operations(self: Arc<Self>) -> Operations {
+    ///         Operations::new().on_stream(&self, COUNT, |_, _, args| async move {
+    ///             let to: u32 = args.get("to")?;
+    ///             Ok(stream::iter((1..=to).map(Ok)))
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let bed = TestBed::new()?;
+    /// bed.serve(Counter).await?;
+    /// // Whoever does not ask for a stream gets all items at once.
+    /// let all = bed.tekton().peer("counter").request::<Vec<u32>>("count").query("to", 3).await?;
+    /// assert_eq!(*all, [1, 2, 3]);
+    /// # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn on_stream<S, F, Fut, St, T>(mut self, component: &Arc<S>, operation: Operation, run: F) -> Self
+    where
+        S: Send + Sync + 'static,
+        F: Fn(Arc<S>, Context, Arguments) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<St>> + Send + 'static,
+        St: Stream<Item = Result<T>> + Send + 'static,
+        T: Serialize,
+    {
+        let component = Arc::clone(component);
+        let run = move |context: Context, arguments| -> BoxFuture<'static, Result<Items>> {
+            let work = run(Arc::clone(&component), context, arguments);
+            Box::pin(async move { Ok(Box::pin(work.await?.map(|item| to_line(&item?))) as Items) })
+        };
+        let (operation, run) = (operation.streams(), Run::Stream(Box::new(run)));
+        self.0.push(Entry { operation, run, metrics: None, fastest: Fastest::default() });
+        self
+    }
+
     /// The table.
     pub fn table(&self) -> impl Iterator<Item = &Operation> {
         self.0.iter().map(|entry| &entry.operation)
@@ -116,7 +178,12 @@ impl Operations {
 
     /// Checks names and tables, all at once.
     pub(super) fn validate(&self) -> Result<()> {
-        let wrong = problems(&self.table().collect::<Vec<_>>());
+        let mut wrong = problems(&self.table().collect::<Vec<_>>());
+        let single = self.0.iter().filter(|entry| !matches!(entry.run, Run::Stream(_)));
+        wrong.extend(single.filter(|entry| entry.operation.stream.is_some()).map(|entry| {
+            let key = format!("operations.{}", entry.operation.name);
+            FieldError::new(key, "is a stream, but not served as one; serve it with `on_stream`")
+        }));
         if wrong.is_empty() { Ok(()) } else { Err(Error::config("the operations are wrong").with_fields(wrong)) }
     }
 }
@@ -125,6 +192,17 @@ fn to_json<T: Serialize>(value: &T) -> Result<Bytes> {
     serde_json::to_vec(value)
         .map(Bytes::from)
         .map_err(|e| Error::new(ErrorKind::Internal, "the operation's answer cannot be written as JSON").with_source(e))
+}
+
+/// An item as JSON without line breaks. Those that come within raw JSON stand between its tokens, where a blank does as well.
+fn to_line<T: Serialize>(item: &T) -> Result<String> {
+    let json = serde_json::to_string(item).map_err(|e| {
+        Error::new(ErrorKind::Internal, "an item of the stream cannot be written as JSON").with_source(e)
+    })?;
+    Ok(match memchr::memchr2(b'\r', b'\n', json.as_bytes()) {
+        None => json,
+        Some(_) => json.replace(['\r', '\n'], " "),
+    })
 }
 
 impl fmt::Debug for Operations {

@@ -48,6 +48,11 @@ impl Refusal {
         refusal
     }
 
+    /// What it says, for those who are answered otherwise already.
+    pub(super) fn into_problem(self) -> Problem {
+        self.problem
+    }
+
     pub(super) fn answer(&self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = Response::new(status, self.problem.to_bytes())

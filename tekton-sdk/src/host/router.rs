@@ -1,15 +1,8 @@
 //! From a request to its operation and back to an answer.
 
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{Method, StatusCode};
 use tracing::{Instrument, Span, field};
 
@@ -20,7 +13,10 @@ use super::{
     limit::{COME_AGAIN, Place, Places},
     operations::{Entry, Run},
     refusal::Refusal,
+    run::run,
     spend::{self, Purse},
+    stream::{Asked, Format, Streams},
+    watch::Watch,
 };
 use crate::{
     config::HostConfig,
@@ -33,9 +29,6 @@ use crate::{
     transport::{Handler, Inbound, Response},
     wire::{baggage::Baggage, headers, trace::TraceContext},
 };
-
-/// The status of an answer that nobody waited for; it is never sent.
-const NOBODY_WAITED: u16 = 499;
 
 /// A component's routes, with every bound of the host's: what the socket and the memory transport both call.
 ///
@@ -63,7 +56,8 @@ pub(super) struct Router {
     pub(super) random: Random,
     pub(super) observers: Observers,
     /// The component's name.
-    pub(super) component: String,
+    pub(super) component: Arc<str>,
+    pub(super) streams: Arc<Streams>,
     /// Counts requests for what is not there.
     pub(super) unknown: ServedMetrics,
 }
@@ -73,8 +67,9 @@ impl Handler for Router {
     async fn handle(&self, request: Inbound) -> Response {
         let told = request.headers.contains_key(&headers::BUDGET);
         let mut answer = self.answer_any(request).await;
-        // Whatever was not begun has cost nothing, and who set something aside for it is told so.
-        if told && !answer.headers.contains_key(&headers::SPENT) {
+        // Whatever was not begun has cost nothing, and who set something aside for it is told so. What a stream costs nobody
+        // knows before its end.
+        if told && !answer.body.is_stream() && !answer.headers.contains_key(&headers::SPENT) {
             spend::tell(&mut answer, None);
         }
         answer
@@ -88,7 +83,8 @@ impl Router {
             Some(answer) if matches!(request.method, Method::GET | Method::HEAD) => answer,
             Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
-                Ok(entry) => self.serve(entry, request).await,
+                Ok(Route::Operation(entry)) => self.serve(entry, request).await,
+                Ok(Route::Stream(id)) => self.cancel(&id, &request).await.unwrap_or_else(|refusal| refusal.answer()),
                 Err(refusal) => {
                     let answer = refusal.answer();
                     self.unknown.turned_away(answer.status.as_u16());
@@ -98,7 +94,7 @@ impl Router {
         }
     }
 
-    fn route(&self, request: &Inbound) -> Result<&Entry, Box<Refusal>> {
+    fn route(&self, request: &Inbound) -> Result<Route<'_>, Box<Refusal>> {
         let path = request.path.strip_prefix("/api/v").and_then(|rest| rest.split_once('/'));
         let Some((version, name)) = path else {
             let detail = format!("there is nothing at {:?}; operations stand below /api/v1/", shown(&request.path));
@@ -109,13 +105,16 @@ impl Router {
             let detail = format!("API version {:?} is not served; there are: {}", shown(version), known.join(", "));
             return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_version", detail));
         }
+        if let Some(id) = name.strip_prefix("streams/") {
+            return Ok(Route::Stream(id.into()));
+        }
         let Some(entry) = self.operations.get(name) else {
             let known: Vec<_> = self.operations.table().map(|operation| operation.name).collect();
             let detail = format!("there is no operation {:?}; there are: {}", shown(name), known.join(", "));
             return Err(Refusal::unknown_operation(detail, known));
         };
         match (&request.method, entry.operation.kind) {
-            (&Method::POST, _) | (&Method::GET | &Method::HEAD, OperationKind::Read) => Ok(entry),
+            (&Method::POST, _) | (&Method::GET | &Method::HEAD, OperationKind::Read) => Ok(Route::Operation(entry)),
             (_, OperationKind::Read) => Err(Refusal::method("POST, GET")),
             (_, OperationKind::Write) => Err(Refusal::method("POST")),
         }
@@ -143,10 +142,10 @@ impl Router {
         }
         let answer = match self.purse.open(&request) {
             Ok(budget) => {
-                let work = self.answer(entry, request, trace, budget.clone(), &mut watch);
+                let work = self.answer(entry, request, trace, budget.clone(), &mut watch, &span);
                 let answer = if disabled { work.await } else { work.instrument(span.clone()).await };
                 let mut answer = answer.unwrap_or_else(|refusal| refusal.answer());
-                if budget.is_some() {
+                if budget.is_some() && !watch.is_handed_over() {
                     spend::tell(&mut answer, budget.as_ref());
                 }
                 answer
@@ -167,10 +166,11 @@ impl Router {
     async fn answer(
         &self,
         entry: &Entry,
-        request: Inbound,
+        mut request: Inbound,
         trace: TraceContext,
         budget: Option<Budget>,
         watch: &mut Watch<'_>,
+        span: &Span,
     ) -> Result<Response, Box<Refusal>> {
         if request.spare {
             let detail =
@@ -182,15 +182,21 @@ impl Router {
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;
         let deadline = Deadline::after(watch.began, limit);
         let work = async {
-            let identity = self.identity(entry, &request).await?;
-            let admission = self.admit(entry, &request, identity.as_ref(), deadline, watch).await?;
-            let mut context = context_of(&request, deadline, trace, identity);
+            let identity = self.identity(Some(entry), &request).await?;
+            let mut context = context_of(&request, trace, identity.clone());
             if let Some(budget) = &budget {
                 context = context.with_budget(budget.clone());
             }
-            let arguments = self.arguments(operation, request).await?;
+            if let (Run::Stream(start), Some(format)) = (&entry.run, Format::accepted(&request.headers)) {
+                let (budget, span) = (budget.clone(), span.clone());
+                let asked = Asked { entry, start, format, request, identity, context, budget, span };
+                return self.open(asked, deadline, watch).await;
+            }
+            let admission = self.admit(entry, &request, identity.as_ref(), deadline, watch).await?;
+            let context = context.with_deadline(Some(deadline));
+            let arguments = self.arguments(operation, &mut request).await?;
             let _charge = self.purse.begin(budget.as_ref())?;
-            let body = run(entry, context, arguments, admission).await.inspect_err(|error| log(operation, error))?;
+            let body = run(entry, context, arguments, admission, self.config.max_stream_bytes).await?;
             Ok(json_answer(StatusCode::OK, body))
         };
         self.clock.timeout(limit, work).await.unwrap_or_else(|| {
@@ -199,7 +205,12 @@ impl Router {
         })
     }
 
-    async fn identity(&self, entry: &Entry, request: &Inbound) -> Result<Option<Identity>, Box<Refusal>> {
+    /// Who calls, if that is proven. `None` as the operation is one of the host's own.
+    pub(super) async fn identity(
+        &self,
+        entry: Option<&Entry>,
+        request: &Inbound,
+    ) -> Result<Option<Identity>, Box<Refusal>> {
         let Some(identify) = &self.identify else { return Ok(None) };
         let Inbound { method, path, query, headers, peer, .. } = request;
         let head = RequestHead { method, path, query: query.as_deref(), headers, peer: *peer };
@@ -207,7 +218,11 @@ impl Router {
             Ok(identity) => Ok(identity),
             Err(error) => {
                 if let Some(clients) = &self.clients {
-                    clients.unproven(request, self.clock.now()).map_err(|refused| self.refused(entry, refused))?;
+                    let counted = clients.unproven(request, self.clock.now());
+                    counted.map_err(|refused| match entry {
+                        Some(entry) => self.refused(entry, refused),
+                        None => refused.1,
+                    })?;
                 }
                 Err(error.into())
             }
@@ -215,7 +230,7 @@ impl Router {
     }
 
     /// Every limit of the host, one after the other.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         entry: &Entry,
         request: &Inbound,
@@ -242,7 +257,7 @@ impl Router {
         Ok(Admission { _place: place, _seat: seat })
     }
 
-    fn refused(&self, entry: &Entry, (limit, refusal): (HostLimit, Box<Refusal>)) -> Box<Refusal> {
+    pub(super) fn refused(&self, entry: &Entry, (limit, refusal): (HostLimit, Box<Refusal>)) -> Box<Refusal> {
         if let Some(metrics) = &entry.metrics {
             metrics.refused(limit);
         }
@@ -255,7 +270,8 @@ impl Router {
     fn limits(&self) -> serde_json::Value {
         let (running, waiting) = self.places.taken();
         let clients = self.clients.as_ref().map_or(0, Clients::known);
-        serde_json::json!({ "running": running, "waiting": waiting, "clients": clients })
+        let streams = self.streams.count();
+        serde_json::json!({ "running": running, "waiting": waiting, "clients": clients, "streams": streams })
     }
 
     /// The least of the caller's, the operation's and the host's time.
@@ -268,11 +284,16 @@ impl Router {
         Ok(limit)
     }
 
-    async fn arguments(&self, operation: &Operation, request: Inbound) -> Result<Arguments, Box<Refusal>> {
+    /// Takes the body out of the request.
+    pub(super) async fn arguments(
+        &self,
+        operation: &Operation,
+        request: &mut Inbound,
+    ) -> Result<Arguments, Box<Refusal>> {
         if request.method != Method::POST {
             return Ok(Arguments::from_query(operation, request.query.as_deref().unwrap_or_default())?);
         }
-        match request.body.collect(self.config.max_body_bytes).await {
+        match std::mem::take(&mut request.body).collect(self.config.max_body_bytes).await {
             Ok(body) => Ok(Arguments::from_json(operation, body)?),
             Err(error) if error.kind() == ErrorKind::Rejected => {
                 Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", error.to_string()))
@@ -282,47 +303,17 @@ impl Router {
     }
 }
 
-/// Counts a request when it ends, also when it ends because nobody waits for the answer any more.
-struct Watch<'a> {
-    router: &'a Router,
-    entry: &'a Entry,
-    began: Instant,
-    /// When it got its place.
-    turn: Instant,
-    status: u16,
+/// What a request is for.
+enum Route<'a> {
+    Operation(&'a Entry),
+    /// A stream that is to end, by what stands for its id.
+    Stream(Box<str>),
 }
 
 /// What a request holds of the limits while it is served.
-struct Admission {
+pub(super) struct Admission {
     _place: Place,
     _seat: Option<Seat>,
-}
-
-impl<'a> Watch<'a> {
-    fn new(router: &'a Router, entry: &'a Entry, began: Instant) -> Self {
-        if let Some(metrics) = &entry.metrics {
-            metrics.began();
-        }
-        Self { router, entry, began, turn: began, status: NOBODY_WAITED }
-    }
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        let Self { router, entry, began, turn, status } = *self;
-        let now = router.clock.now();
-        let took = now.saturating_duration_since(began);
-        if status == StatusCode::OK.as_u16() {
-            entry.fastest.observe(now, now.saturating_duration_since(turn));
-        }
-        if let Some(metrics) = &entry.metrics {
-            metrics.ended(took, status);
-        }
-        if router.observers.any() {
-            let (component, operation) = (&*router.component, entry.operation.name);
-            router.observers.tell(&Event::Served { component, operation, status, took });
-        }
-    }
 }
 
 /// The span of an HTTP server, after OpenTelemetry's conventions. The query stays out: it may hold what is nobody's business.
@@ -345,44 +336,14 @@ fn span_of(operation: &Operation, request: &Inbound) -> Span {
     )
 }
 
-async fn run(entry: &Entry, context: Context, arguments: Arguments, admission: Admission) -> Result<Bytes> {
-    let operation = &entry.operation;
-    match &entry.run {
-        Run::Async(run) => {
-            // Called inside, so that a panic before the first wait is contained too.
-            let work = async { run(context.clone(), arguments).await };
-            let work = AssertUnwindSafe(context.clone().scope(work)).catch_unwind();
-            let done = work.await.unwrap_or_else(|panic| Err(panicked(operation, &*panic)));
-            drop(admission);
-            done
-        }
-        Run::Blocking(run) => {
-            let run = Arc::clone(run);
-            let work = move || {
-                // The place is given back when the work has ended, not when its caller has gone.
-                let _admission = admission;
-                context.clone().sync_scope(|| run(context, arguments))
-            };
-            match tokio::task::spawn_blocking(work).await {
-                Ok(done) => done,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => Err(panicked(operation, &*panic)),
-                    Err(_) => Err(Error::new(ErrorKind::Closed, "the component is shutting down")),
-                },
-            }
-        }
-    }
-}
-
 /// The operation's own, or what the caller says if that is lower: nobody raises what asks.
 fn priority_of(operation: &Operation, request: &Inbound) -> Priority {
     let said = headers::label(&request.headers, &headers::PRIORITY).and_then(Priority::parse);
     said.map_or(operation.priority, |said| said.min(operation.priority))
 }
 
-fn context_of(request: &Inbound, deadline: Deadline, trace: TraceContext, identity: Option<Identity>) -> Context {
+fn context_of(request: &Inbound, trace: TraceContext, identity: Option<Identity>) -> Context {
     let mut context = Context::new()
-        .with_deadline(Some(deadline))
         .with_identity(identity)
         .with_trace(Some(trace))
         .with_baggage(Baggage::from_headers(&request.headers))
@@ -394,22 +355,6 @@ fn context_of(request: &Inbound, deadline: Deadline, trace: TraceContext, identi
         context = context.with_idempotency_key(key);
     }
     context
-}
-
-/// The panic's message is for the log; the caller learns only that it was one.
-fn panicked(operation: &Operation, panic: &(dyn Any + Send)) -> Error {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(operation = operation.name, panic = message.unwrap_or("no message"), "an operation panicked");
-    Error::internal(format!("the operation {} panicked", operation.name))
-}
-
-fn log(operation: &Operation, error: &Error) {
-    match error.kind() {
-        ErrorKind::Internal | ErrorKind::Config => {
-            tracing::error!(operation = operation.name, error = %error.report(), "an operation failed");
-        }
-        _ => tracing::debug!(operation = operation.name, error = %error.report(), "an operation failed"),
-    }
 }
 
 fn shown(text: &str) -> String {

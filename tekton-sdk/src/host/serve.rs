@@ -15,10 +15,11 @@ use super::{
     inside::Inside,
     limit::Places,
     router::Router,
-    server::{Server, ServerLimits},
+    server::{Open, Server, ServerLimits},
     signal::until_signal,
     socket::UnixServer,
     spend::Purse,
+    stream::Streams,
     tools,
 };
 use crate::{
@@ -161,7 +162,8 @@ impl Serve {
         let inside = if self.config.introspect { Some(Inside::of(&self.tekton, &self.config)?) } else { None };
         let router = Arc::new(Router {
             unknown: metrics.served(name, names::OTHER),
-            component: name.to_owned(),
+            component: name.into(),
+            streams: Arc::new(Streams::new(&self.config, clock.clone(), self.tekton.random().clone())),
             random: self.tekton.random().clone(),
             observers: self.tekton.observers().clone(),
             control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
@@ -369,22 +371,26 @@ struct Sockets {
 }
 
 impl Sockets {
-    async fn shutdown(&self, limit: Duration) -> bool {
-        let tcp = async {
-            match &self.tcp {
-                Some(server) => server.shutdown(limit).await,
-                None => true,
-            }
-        };
-        let unix = async {
-            match &self.unix {
-                Some(server) => server.shutdown(limit).await,
-                None => true,
-            }
-        };
-        future::join(tcp, unix).await == (true, true)
+    /// Stops listening, and lets what runs finish until `limit`; streams are told to end then, and have a moment to say so. Tells
+    /// whether all finished by themselves.
+    async fn shutdown(&self, limit: Duration, streams: &Streams) -> bool {
+        let open = || self.tcp.as_ref().map(Server::open).into_iter().chain(self.unix.as_ref().map(UnixServer::open));
+        future::join_all(open().map(Open::stop_listening)).await;
+        streams.drain();
+        let finish =
+            async |limit| future::join_all(open().map(|open| open.finished(limit))).await.into_iter().all(|all| all);
+        let finished = finish(limit).await;
+        streams.end();
+        if !finished && streams.are_read() {
+            finish(LAST_WORD).await;
+        }
+        future::join_all(open().map(Open::close)).await;
+        finished
     }
 }
+
+/// How long streams may take to say that they were ended.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A component that is being served. Dropping it stops serving at once, without unregistering.
 #[must_use = "dropping it stops serving"]
@@ -429,8 +435,7 @@ impl Served {
     }
 
     /// Shuts down in order: not ready, unregister, refuse what waits for a place, finish what runs within the drain time-out,
-    /// close. Tells whether all that
-    /// ran has finished.
+    /// end the streams that still run with an error that says so, close. Tells whether all that ran has finished by itself.
     pub async fn shutdown(mut self) -> bool {
         self.router.control.set_ready(false);
         self.tell_phase("unregister");
@@ -443,10 +448,14 @@ impl Served {
         self.tell_phase("drain");
         self.router.places.close();
         let finished = match &self.road {
-            Road::Sockets(sockets) => sockets.shutdown(self.drain_timeout).await,
-            // Calls in memory run in their callers' tasks, and end with them.
-            Road::Memory { .. } => true,
+            Road::Sockets(sockets) => sockets.shutdown(self.drain_timeout, &self.router.streams).await,
+            // Calls in memory run in their callers' tasks, and end with them; streams are told to end.
+            Road::Memory { .. } => {
+                self.router.streams.end();
+                true
+            }
         };
+        self.router.streams.gone().await;
         self.tell_phase("closed");
         finished
     }
@@ -458,6 +467,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        self.router.streams.cut_off();
         if let Some(follow) = &self.follow {
             follow.abort();
         }

@@ -112,6 +112,10 @@ impl Server {
     pub async fn shutdown(&self, limit: Duration) -> bool {
         self.open.shutdown(limit).await
     }
+
+    pub(super) const fn open(&self) -> &Open {
+        &self.open
+    }
 }
 
 impl Open {
@@ -145,6 +149,14 @@ impl Open {
 
     /// Stops listening, lets running requests finish until `limit`, then closes what is left. Tells whether all finished.
     pub(super) async fn shutdown(&self, limit: Duration) -> bool {
+        self.stop_listening().await;
+        let finished = self.finished(limit).await;
+        self.close().await;
+        finished
+    }
+
+    /// Stops listening; a connection ends with the request that runs on it.
+    pub(super) async fn stop_listening(&self) {
         self.drain.cancel();
         let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = accepting {
@@ -152,10 +164,17 @@ impl Open {
             let _ = task.await;
         }
         self.connections.close();
-        let finished = self.clock.timeout(limit, self.connections.wait()).await.is_some();
+    }
+
+    /// Waits for the end of all connections, at most this long. Tells whether it came.
+    pub(super) async fn finished(&self, limit: Duration) -> bool {
+        self.clock.timeout(limit, self.connections.wait()).await.is_some()
+    }
+
+    /// Closes what is left.
+    pub(super) async fn close(&self) {
         self.kill.cancel();
         self.connections.wait().await;
-        finished
     }
 }
 

@@ -63,6 +63,10 @@ impl UnixServer {
     pub async fn shutdown(&self, limit: Duration) -> bool {
         self.open.shutdown(limit).await
     }
+
+    pub(super) const fn open(&self) -> &Open {
+        &self.open
+    }
 }
 
 /// A socket that is listened on, and its file.

@@ -1,6 +1,6 @@
 //! What a generated client does.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc};
 
 use http::HeaderValue;
 
@@ -8,7 +8,10 @@ use super::{CallOptions, Data, Fields};
 use crate::{
     contract::{Operation, OperationKind},
     error::Result,
-    patterns::request::{Call, Reply},
+    patterns::{
+        request::{Call, Reply},
+        streaming::Chunks,
+    },
     tekton::Peer,
     time::BoxFuture,
     transport::Safety,
@@ -92,20 +95,50 @@ pub fn call<'a, T: Data>(
     })
 }
 
+/// Calls an operation that answers many times. What its table says of it decides whether it may be repeated before it answers.
+///
+/// # Errors
+/// Those of a call, and what the operation refuses before it answers.
+///
+/// # Cancel safety
+/// Dropping the future gives up the call.
+pub fn stream<'a, T: Data>(
+    caller: &'a Caller,
+    operation: &'static Operation,
+    fields: Fields,
+) -> BoxFuture<'a, Result<Chunks<T>>> {
+    let peer = &caller.peer;
+    let body = match fields.finish() {
+        Ok(body) => body,
+        Err(error) => return Box::pin(std::future::ready(Err(error.with_target(peer.name().to_owned())))),
+    };
+    let call = peer.stream(operation.name).body(HeaderValue::from_static("application/json"), body);
+    let call = match &caller.options {
+        Some(options) => options.apply_to_stream(call),
+        None => call,
+    };
+    call.safety(caller.safety(operation)).into_future()
+}
+
 fn put_together<'a>(caller: &'a Caller, operation: &'static Operation, fields: Fields) -> Result<Call<'a, ()>> {
     let peer = &caller.peer;
     let body = fields.finish().map_err(|error| error.with_target(peer.name().to_owned()))?;
     let call = peer.request(operation.name).body(HeaderValue::from_static("application/json"), body);
-    let (safety, keyed) = match operation.kind {
-        OperationKind::Read => (Safety::Read, Safety::Read),
-        OperationKind::Write if operation.idempotent => (Safety::Idempotent, Safety::Idempotent),
-        OperationKind::Write => (Safety::Write, Safety::Idempotent),
+    let call = match &caller.options {
+        Some(options) => options.apply(call),
+        None => call,
     };
-    Ok(match &caller.options {
-        None => call.safety(safety),
-        Some(options) => {
-            let safety = if options.idempotency_key.is_some() { keyed } else { safety };
-            options.apply(call).safety(safety)
+    Ok(call.safety(caller.safety(operation)))
+}
+
+impl Caller {
+    /// Whether a call of this operation may be carried out twice: a write may under a key.
+    fn safety(&self, operation: &Operation) -> Safety {
+        let is_keyed = self.options.as_ref().is_some_and(|options| options.idempotency_key.is_some());
+        match operation.kind {
+            OperationKind::Read => Safety::Read,
+            OperationKind::Write if operation.idempotent || is_keyed => Safety::Idempotent,
+            OperationKind::Write => Safety::Write,
         }
-    })
+    }
 }

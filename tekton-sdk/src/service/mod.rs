@@ -9,13 +9,13 @@ mod outcome;
 mod serve;
 mod table;
 
-pub use call::{Caller, PeerOf, call};
+pub use call::{Caller, PeerOf, call, stream};
 pub use data::{Checked, Crosses, Data};
 pub use fields::Fields;
 pub use options::CallOptions;
-pub use outcome::{Answer, Outcome, Refusal, Returned, Value};
+pub use outcome::{Answer, Chunks, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]
-pub use serve::{Service, argument, argument_or, on, on_blocking, serve_at};
+pub use serve::{Service, argument, argument_or, begun, on, on_blocking, on_stream, serve_at};
 pub use table::{Lists, Named, Own, Table, assert_distinct, assert_valid, find, optional, required, returns};
 
 #[cfg(all(test, feature = "macros"))]

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
-use crate::{context::Allowance, patterns::request::Call, policy::StickyKey};
+use crate::{
+    context::Allowance,
+    patterns::{request::Call, streaming::StreamCall},
+    policy::StickyKey,
+};
 
 /// What the calls of a generated client are to have otherwise than the handle says: given to its `with`, which makes a client
 /// that has them.
@@ -153,6 +157,29 @@ impl CallOptions {
         }
         if let Some(cap) = self.max_response_bytes {
             call = call.max_response_bytes(cap);
+        }
+        if let Some(key) = &self.idempotency_key {
+            call = call.idempotency_key(key);
+        }
+        call.extensions(&self.extensions)
+    }
+
+    /// The call of an operation that answers many times, with these options. The timeout bounds the time until it answers.
+    pub(crate) fn apply_to_stream<'a, T>(&self, mut call: StreamCall<'a, T>) -> StreamCall<'a, T> {
+        for (name, value) in &self.headers {
+            call = call.header(name.clone(), value.clone());
+        }
+        if let Some(limit) = self.timeout {
+            call = call.timeout(limit);
+        }
+        if let Some(limit) = self.attempt_timeout {
+            call = call.attempt_timeout(limit);
+        }
+        if let Some(limit) = self.spend_at_most {
+            call = call.spend_at_most(limit);
+        }
+        if let Some(cap) = self.max_response_bytes {
+            call = call.max_array_bytes(cap);
         }
         if let Some(key) = &self.idempotency_key {
             call = call.idempotency_key(key);

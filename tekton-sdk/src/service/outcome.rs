@@ -1,7 +1,10 @@
 //! What an operation may return.
 
 use super::Data;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    patterns::streaming,
+};
 
 /// What an operation returns: a `Result`, under whatever alias, whose error can become an [`Error`].
 #[diagnostic::on_unimplemented(
@@ -55,3 +58,6 @@ pub type Value<R> = <R as Outcome>::Value;
 
 /// What a client gives back for an operation that returns `R`.
 pub type Answer<R> = Result<Value<R>>;
+
+/// What a client gives back for an operation that answers many times, each time with an `R`.
+pub type Chunks<R> = Result<streaming::Chunks<Value<R>>>;

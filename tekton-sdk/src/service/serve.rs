@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Data, Lists, Table};
+use futures_core::Stream;
+use futures_util::StreamExt;
+
+use super::{Data, Lists, Outcome, Refusal, Table};
 use crate::{
     context::Context,
     contract::Operation,
@@ -49,6 +52,34 @@ where
     F: Fn(&C, Context, Arguments) -> Result<T> + Send + Sync + 'static,
 {
     operations.on_blocking(component, *operation, run)
+}
+
+/// Serves an operation that answers many times, each time with a `T`.
+#[must_use]
+pub fn on_stream<T: Data, C, F, Fut, St>(
+    operations: Operations,
+    component: &Arc<C>,
+    operation: &Operation,
+    run: F,
+) -> Operations
+where
+    C: Send + Sync + 'static,
+    F: Fn(Arc<C>, Context, Arguments) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<St>> + Send + 'static,
+    St: Stream<Item: Outcome<Value = T>> + Send + 'static,
+{
+    operations.on_stream(component, *operation, move |component, context, arguments| {
+        let begun = run(component, context, arguments);
+        async move { Ok(begun.await?.map(Outcome::into_result)) }
+    })
+}
+
+/// A stream that could have failed before it began, with the SDK's error.
+///
+/// # Errors
+/// The operation's.
+pub fn begun<S, E: Refusal>(stream: std::result::Result<S, E>) -> Result<S> {
+    stream.map_err(Refusal::into_error)
 }
 
 /// The argument of this name.

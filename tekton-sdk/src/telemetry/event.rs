@@ -176,9 +176,9 @@ pub enum Event<'a> {
         component: &'a str,
         /// The operation.
         operation: &'a str,
-        /// The status of the answer; 499 when nobody waited for it any more.
+        /// The status of the answer; 499 when nobody waited for it any more. Of a stream, that of the problem which ended it.
         status: u16,
-        /// How long it took, with its wait for a place.
+        /// How long it took, with its wait for a place; of a stream, until its end.
         took: Duration,
     },
     /// A limit of the host refused a request for an operation.
@@ -188,7 +188,7 @@ pub enum Event<'a> {
         component: &'a str,
         /// The operation.
         operation: &'a str,
-        /// Which limit: `concurrency`, `shed`, `rate`, `client_concurrency` or `connections`.
+        /// Which limit: `concurrency`, `shed`, `rate`, `client_concurrency`, `connections` or `streams`.
         reason: &'static str,
     },
     /// A served component comes to the next step of its shutdown.

@@ -5,7 +5,7 @@
 //! | [`TestBed`] | components that call each other: no socket, no sleep, time moved by the test |
 //! | [`FakeHermes`] | a whole hub over a real socket, with upstream's quirks and a plan of faults |
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
-//! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
+//! | [`Plan`], [`StreamPlan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`ScriptedSse`], [`SseScript`] | a server of event streams that plays a script, over a real socket or without one |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
@@ -35,7 +35,7 @@ pub use component::{Calls, FakeComponent, RecordedCall};
 pub use events::{EventLog, RecordedEvent};
 pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
-pub use plans::{Plan, Plans};
+pub use plans::{Plan, Plans, StreamPlan};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;

@@ -15,6 +15,7 @@ use crate::{
     contract::Operation,
     error::{Error, ErrorKind, Result},
     host::Arguments,
+    patterns::streaming::Chunks,
     service::{CallOptions, Data, Fields},
     time::BoxFuture,
 };
@@ -43,6 +44,8 @@ type Doing = dyn FnMut(&Arguments) -> Result<Bytes> + Send;
 enum Step {
     Answer(Bytes),
     Do(Arc<Mutex<Doing>>),
+    /// These items of a stream, and how it breaks after them.
+    Break(Bytes, ErrorKind),
     Fail(ErrorKind),
     Hang,
 }
@@ -51,6 +54,11 @@ impl Plans {
     /// The plan of one operation.
     pub fn of<T: Data>(&self, operation: &'static Operation) -> Plan<'_, T> {
         Plan { plans: self, operation, answer: PhantomData }
+    }
+
+    /// The plan of one operation that answers many times.
+    pub fn of_stream<T: Data>(&self, operation: &'static Operation) -> StreamPlan<'_, T> {
+        StreamPlan(self.of(operation))
     }
 
     /// The calls, for the test to look at.
@@ -76,7 +84,32 @@ impl Plans {
         Box::pin(async move { serde_json::from_slice(&self.answer(operation, fields).await?).map_err(unreadable) })
     }
 
+    /// The same for an operation that answers many times.
+    ///
+    /// # Errors
+    /// As [`Self::play`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::play`].
+    pub fn play_stream<T: Data>(
+        &self,
+        operation: &'static Operation,
+        fields: Fields,
+    ) -> BoxFuture<'_, Result<Chunks<T>>> {
+        Box::pin(async move {
+            let (items, broken) = self.outcome(operation, fields).await?;
+            let items: Vec<T> = serde_json::from_slice(&items).map_err(unreadable)?;
+            let broken = broken.map(|kind| Err(planned(kind)));
+            Ok(Chunks::of_items(items.into_iter().map(Ok).chain(broken)))
+        })
+    }
+
     async fn answer(&self, operation: &'static Operation, fields: Fields) -> Result<Bytes> {
+        self.outcome(operation, fields).await.map(|(answer, _)| answer)
+    }
+
+    /// The answer, or all items; and the failure that comes after them.
+    async fn outcome(&self, operation: &'static Operation, fields: Fields) -> Result<(Bytes, Option<ErrorKind>)> {
         let json = fields.finish()?;
         let context = Context::current().unwrap_or_default();
         let arguments = serde_json::from_slice(&json).map_err(unreadable)?;
@@ -84,9 +117,10 @@ impl Plans {
         self.calls.push(RecordedCall { operation: operation.name, arguments, context, options });
         let arguments = Arguments::from_json(operation, json)?;
         match self.next(operation.name)? {
-            Step::Answer(answer) => Ok(answer),
-            Step::Do(answer) => answer.lock().unwrap_or_else(PoisonError::into_inner)(&arguments),
-            Step::Fail(kind) => Err(Error::new(kind, "a failure that the test planned")),
+            Step::Answer(answer) => Ok((answer, None)),
+            Step::Do(answer) => Ok((answer.lock().unwrap_or_else(PoisonError::into_inner)(&arguments)?, None)),
+            Step::Break(items, kind) => Ok((items, Some(kind))),
+            Step::Fail(kind) => Err(planned(kind)),
             Step::Hang => std::future::pending().await,
         }
     }
@@ -102,6 +136,10 @@ impl Plans {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Steps>> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn planned(kind: ErrorKind) -> Error {
+    Error::new(kind, "a failure that the test planned")
 }
 
 fn unreadable(error: serde_json::Error) -> Error {
@@ -156,5 +194,39 @@ impl<T: Data> Plan<'_, T> {
     fn step(self, step: Step) -> Self {
         self.plans.lock().entry(self.operation.name).or_default().planned.push(step);
         self
+    }
+}
+
+/// What is planned for one operation of a generated fake that answers many times; each step adds to the end.
+#[derive(Debug)]
+pub struct StreamPlan<'a, T>(Plan<'a, Vec<T>>);
+
+impl<T: Data> StreamPlan<'_, T> {
+    /// Plans a stream of these items that ends well.
+    pub fn answers(self, items: impl IntoIterator<Item = T>) -> Self {
+        Self(self.0.answers(items.into_iter().collect()))
+    }
+
+    /// Plans a stream whose items are made from the arguments; what the function keeps, it remembers from call to call.
+    pub fn answers_with(self, items: impl FnMut(&Arguments) -> Result<Vec<T>> + Send + 'static) -> Self {
+        Self(self.0.answers_with(items))
+    }
+
+    /// Plans a stream that breaks after these items, with a failure of this kind.
+    pub fn breaks_after(self, items: impl IntoIterator<Item = T>, kind: ErrorKind) -> Self {
+        Self(match to_json(&items.into_iter().collect::<Vec<_>>()) {
+            Ok(json) => self.0.step(Step::Break(json, kind)),
+            Err(error) => self.0.step(Step::Fail(error.kind())),
+        })
+    }
+
+    /// Plans a failure of this kind before there is a stream.
+    pub fn fails(self, kind: ErrorKind) -> Self {
+        Self(self.0.fails(kind))
+    }
+
+    /// Plans a call whose stream never begins.
+    pub fn hangs(self) -> Self {
+        Self(self.0.hangs())
     }
 }

@@ -82,7 +82,8 @@ fn method(service: &Service, operation: &Operation) -> TokenStream {
     let (cfgs, docs, method) = (&operation.cfgs, docs_of(operation), boxed(service, operation, &operation.visibility));
     let (found, fields) = (found(service, operation), fields(service, operation));
     let given = quote!(self.0.caller(), #found, #fields);
-    let call = answering(service, operation, quote!(private::call), quote!(), given);
+    let call = if operation.stream.is_some() { quote!(private::stream) } else { quote!(private::call) };
+    let call = answering(service, operation, call, quote!(), given);
     quote!(#(#cfgs)* #docs #method { #call })
 }
 

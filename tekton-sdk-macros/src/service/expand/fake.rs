@@ -31,10 +31,14 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     };
     let plans = service.operations.iter().map(|operation| {
         let (cfgs, name) = (&operation.cfgs, plan_name(operation));
-        let plan = quote!(#sdk::testing::Plan<'_, #sdk::private::Value<);
+        let (plan, of) = match operation.stream {
+            Some(_) => (quote!(StreamPlan), quote!(testing::Plans::of_stream)),
+            None => (quote!(Plan), quote!(testing::Plans::of)),
+        };
+        let plan = quote!(#sdk::testing::#plan<'_, #sdk::private::Value<);
         let plan = support::wrapped(plan, &operation.output, quote!(> >));
         let (visibility, found) = (&operation.visibility, found(service, operation));
-        let of = answering(service, operation, quote!(testing::Plans::of), quote!(), quote!(&self.0, #found));
+        let of = answering(service, operation, of, quote!(), quote!(&self.0, #found));
         let docs = format!("The plan of `{}`.", operation.ident);
         quote! {
             #(#cfgs)*
@@ -48,7 +52,9 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         let (cfgs, method) = (&operation.cfgs, boxed(service, operation, &quote!()));
         let (found, fields) = (found(service, operation), fields(service, operation));
         let given = quote!(&self.0, #found, #fields);
-        let play = answering(service, operation, quote!(testing::Plans::play), quote!(), given);
+        let play =
+            if operation.stream.is_some() { quote!(testing::Plans::play_stream) } else { quote!(testing::Plans::play) };
+        let play = answering(service, operation, play, quote!(), given);
         quote!(#(#cfgs)* #method { #play })
     });
     quote! {

@@ -130,7 +130,8 @@ fn answering(
 fn boxed(service: &Service, operation: &Operation, visibility: &TokenStream) -> TokenStream {
     let (sdk, output) = (&service.sdk, &operation.output);
     let (ident, inputs) = (&operation.ident, inputs(operation, &quote!('call)));
-    let future = quote!(#sdk::time::BoxFuture<'call, #sdk::private::Answer<);
+    let answer = if operation.stream.is_some() { quote!(Chunks) } else { quote!(Answer) };
+    let future = quote!(#sdk::time::BoxFuture<'call, #sdk::private::#answer<);
     let future = support::wrapped(future, output, quote!(> >));
     quote_spanned!(ident.span()=> #visibility fn #ident<'call>(&'call self #inputs) -> #future)
 }

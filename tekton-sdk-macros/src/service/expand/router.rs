@@ -66,12 +66,22 @@ fn run(service: &Service, operation: &Operation, subject: &TokenStream) -> Token
     });
     let call = quote!(#subject::#ident(&component #(, #passed)*));
     let waited = if operation.is_async { quote!(#call.await) } else { call };
-    let after = quote!(> as #sdk::private::Outcome>::into_result(#waited));
-    let settled = support::wrapped(quote!(<#sdk::private::Returned<), &operation.output, after);
-    let (on, inferred, body) = if operation.is_async {
-        (quote!(private::on), quote!(, _, _, _), quote!(async move { #settled }))
-    } else {
-        (quote!(private::on_blocking), quote!(, _, _), quote!({ #settled }))
+    let (on, inferred, body) = match operation.stream {
+        Some(stream) => {
+            let begun = match stream.is_fallible {
+                true => quote!(#sdk::private::begun(#waited)),
+                false => quote!(::std::result::Result::Ok(#waited)),
+            };
+            (quote!(private::on_stream), quote!(, _, _, _, _), quote!(async move { #begun }))
+        }
+        None => {
+            let after = quote!(> as #sdk::private::Outcome>::into_result(#waited));
+            let settled = support::wrapped(quote!(<#sdk::private::Returned<), &operation.output, after);
+            match operation.is_async {
+                true => (quote!(private::on), quote!(, _, _, _), quote!(async move { #settled })),
+                false => (quote!(private::on_blocking), quote!(, _, _), quote!({ #settled })),
+            }
+        }
     };
     let given = quote!(operations, component, #found, |component, #context, #arguments| #body);
     let on = answering(service, operation, on, inferred, given);

@@ -106,9 +106,13 @@ fn operation(service: &Service, operation: &Operation) -> TokenStream {
     let title = operation.title.as_ref().map(|title| quote!(.title(#title)));
     let destructive = operation.destructive.map(|destructive| quote!(.destructive(#destructive)));
     let open_world = operation.open_world.map(|open_world| quote!(.open_world(#open_world)));
+    let stream = operation.stream.map(|stream| match stream.is_resumable {
+        true => quote!(.resumable()),
+        false => quote!(.streams()),
+    });
     let described = quote! {
         #sdk::contract::Operation::#kind(#name, #description).parameters(&[#(#parameters),*])
-            #idempotent #timeout #priority #title #destructive #open_world
+            #idempotent #timeout #priority #title #destructive #open_world #stream
     };
     let described = answering(service, operation, quote!(private::returns), quote!(), described);
     quote!(#(#cfgs)* #described)

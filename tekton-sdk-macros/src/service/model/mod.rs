@@ -1,6 +1,7 @@
 //! Every rule about a service.
 
 mod operation;
+mod output;
 mod parameter;
 #[cfg(test)]
 mod tests;

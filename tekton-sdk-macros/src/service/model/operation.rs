@@ -1,19 +1,20 @@
 //! The rules about one operation.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
-use syn::{
-    Attribute, Error, FnArg, GenericParam, Ident, ReceiverKind, ReturnType, Type, TypeParamBound, ext::IdentExt,
-};
+use syn::{Attribute, Error, FnArg, GenericParam, Ident, ReceiverKind, ext::IdentExt};
 
-use super::{parameter::Parameter, visible};
+use super::{
+    output::{Output, Stream},
+    parameter::Parameter,
+    visible,
+};
 use crate::{
     service::parse::Method,
     support::{
         arguments::{self, Argument},
         docs::{self, Docs},
         problems::Problems,
-        types, values,
+        values,
     },
 };
 
@@ -43,7 +44,9 @@ pub(crate) struct Operation {
     pub(crate) visibility: TokenStream,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Parameter>,
+    /// What it returns; of a stream, what each item is.
     pub(crate) output: TokenStream,
+    pub(crate) stream: Option<Stream>,
 }
 
 #[derive(Default)]
@@ -51,6 +54,7 @@ struct Said {
     read: Option<Ident>,
     write: Option<Ident>,
     idempotent: bool,
+    resumable: Option<Ident>,
     name: Option<(String, Span)>,
     nanoseconds: Option<u64>,
     priority: Option<Priority>,
@@ -87,13 +91,18 @@ impl Operation {
         }
         let receives = receiver(method, problems);
         let parameters = parameters(method, &docs, within, problems);
-        let output = output(method, within, problems);
+        let output = Output::of(method, within, problems);
+        if let (Some(Output { stream: None, .. }), Some(resumable)) = (&output, &said.resumable) {
+            problems.at(resumable, "only a stream can be resumed; leave it out, or return `impl Stream`");
+        }
         for generic in &signature.generics.params {
             if !matches!(generic, GenericParam::Lifetime(_)) {
                 problems.at(generic, "an operation cannot be generic; name the type, or make the component generic");
                 return None;
             }
         }
+        let Output { tokens: output, stream } = output?;
+        let stream = stream.map(|stream| Stream { is_resumable: said.resumable.is_some(), ..stream });
         let public = method.visibility.map_or_else(TokenStream::new, visible);
         Some(Self {
             name,
@@ -111,7 +120,8 @@ impl Operation {
             visibility: given.cloned().unwrap_or(public),
             is_async: signature.asyncness.is_some(),
             parameters: parameters?,
-            output: output?,
+            output,
+            stream,
             ident: receives.then_some(ident)?,
         })
     }
@@ -124,8 +134,18 @@ impl Said {
             problems.at(more, "there is an `#[op]` on this method already; write everything into one");
         }
         let arguments = problems.take(arguments::of_attribute(method.op)).unwrap_or_default();
-        let known =
-            &["read", "write", "idempotent", "name", "timeout", "priority", "title", "destructive", "open_world"];
+        let known = &[
+            "read",
+            "write",
+            "idempotent",
+            "resumable",
+            "name",
+            "timeout",
+            "priority",
+            "title",
+            "destructive",
+            "open_world",
+        ];
         for argument in arguments::check(arguments, "op", known, problems) {
             let result = said.set(&argument);
             problems.take(result);
@@ -153,6 +173,10 @@ impl Said {
             }
             "idempotent" => {
                 self.idempotent = true;
+                argument.flag()?;
+            }
+            "resumable" => {
+                self.resumable = Some(argument.key.clone());
                 argument.flag()?;
             }
             "name" => self.name = Some(argument.text("\"set-limit\"")?),
@@ -224,39 +248,4 @@ fn parameters(
         }
     }
     parameters.into_iter().collect()
-}
-
-fn output(method: &Method<'_>, within: Option<&TokenStream>, problems: &mut Problems) -> Option<TokenStream> {
-    let signature = method.signature;
-    let ReturnType::Type(_, ty) = &signature.output else {
-        problems.at(&signature.ident, "an operation returns a `Result`: write `-> Result<()>`");
-        return None;
-    };
-    if let Type::ImplTrait(opaque) = &**ty {
-        let streams = opaque.bounds.iter().any(|bound| match bound {
-            TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Stream"),
-            _ => false,
-        });
-        problems.at(
-            ty,
-            if streams {
-                "streams are served by the streaming room, which is not open yet; return a `Result` of a list until then"
-            } else {
-                "an operation returns a `Result` of a type with a name; write it out"
-            },
-        );
-        return None;
-    }
-    let tokens = ty.to_token_stream();
-    match within {
-        Some(component) => Some(types::without_self(tokens, component)),
-        None => match types::names_self(tokens.clone()) {
-            Some(name) => {
-                problems.at(name, "a contract's client does not know who implements it; name the type");
-                None
-            }
-            None => Some(tokens),
-        },
-    }
-    .map(|tokens| types::with_lifetime(tokens, &quote!('static)))
 }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{output::Stream, *};
 use crate::{
     service::{expand, parse},
     support::problems::Problems,
@@ -71,8 +71,8 @@ fn every_mistake_in_the_attribute_is_told_at_its_token() {
         ),
         (
             "#[op(read, retries = 3)] fn f(&self) -> R {}",
-            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `name`, `timeout`, \
-             `priority`, `title`, `destructive`, `open_world`",
+            "retries | `op` has no argument `retries`; there are: `read`, `write`, `idempotent`, `resumable`, \
+             `name`, `timeout`, `priority`, `title`, `destructive`, `open_world`",
         ),
         ("#[op(read, read)] fn f(&self) -> R {}", "read | `read` is given twice; keep one"),
         ("#[op(read = true)] fn f(&self) -> R {}", "true | write `read` alone"),
@@ -147,8 +147,26 @@ fn every_mistake_in_the_signature_is_told_at_its_token() {
         ("#[op(read)] fn f(&self) {}", "f | an operation returns a `Result`: write `-> Result<()>`"),
         (
             "#[op(read)] fn f(&self) -> impl Stream<Item = u8> {}",
-            "impl Stream<Item = u8> | streams are served by the streaming room, which is not open yet; return a `Result` \
-             of a list until then",
+            "impl Stream<Item = u8> | a stream outlives the call and borrows nothing of it; write \
+             `impl Stream<Item = Result<…>> + Send + use<>`",
+        ),
+        (
+            "#[op(read)] async fn f(&self) -> R<impl Stream<Item = u8> + Send + use<'_>> {}",
+            "'_ | a stream outlives the call and borrows nothing of it; leave the lifetime out",
+        ),
+        (
+            "#[op(read)] fn f(&self) -> impl Stream<Item = u8> + use<> {}",
+            "impl Stream<Item = u8> + use<> | a stream changes threads; write \
+             `impl Stream<Item = Result<…>> + Send + use<>`",
+        ),
+        (
+            "#[op(read)] fn f(&self) -> impl Stream + Send + use<> {}",
+            "impl Stream + Send + use<> | say what the items are; write \
+             `impl Stream<Item = Result<…>> + Send + use<>`",
+        ),
+        (
+            "#[op(read, resumable)] fn f(&self) -> R {}",
+            "resumable | only a stream can be resumed; leave it out, or return `impl Stream`",
         ),
         (
             "#[op(read)] fn f(&self) -> impl Sized {}",
@@ -253,4 +271,30 @@ fn what_the_macro_alone_understands_is_taken_away_even_from_a_wrong_item() {
     let code = expand("".parse().unwrap(), item.parse().unwrap()).to_string();
     assert!(code.starts_with("impl Shelf { fn f (self , a : u8) { body () } }"), "{code}");
     assert_eq!(code.matches("compile_error").count(), 6, "{code}");
+}
+
+#[test]
+fn a_stream_is_known_by_its_items_and_by_how_it_begins() {
+    let (service, problems) = judged(
+        "",
+        "impl Shelf {
+            /// Lists.
+            #[op(read)]
+            fn all(&self) -> impl futures::Stream<Item = Result<Self>> + Send + use<> {}
+            /// Lists what there is.
+            #[op(write, resumable)]
+            async fn some(&self) -> Result<impl Send + Stream<Item = Fine> + use<>, Own> {}
+            /// Is none.
+            #[op(read)]
+            async fn once(&self) -> Result<Stream<u8>> {}
+        }",
+    );
+    assert_eq!(problems, [""; 0]);
+    let service = service.unwrap();
+    let streams: Vec<_> =
+        service.operations.iter().map(|operation| (operation.output.to_string(), operation.stream)).collect();
+    let stream = |is_fallible, is_resumable| Some(Stream { is_fallible, is_resumable });
+    let wanted =
+        [("Result < Shelf >", stream(false, false)), ("Fine", stream(true, true)), ("Result < Stream < u8 > >", None)];
+    assert_eq!(streams, wanted.map(|(item, stream)| (item.to_owned(), stream)));
 }

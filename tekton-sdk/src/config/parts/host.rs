@@ -32,6 +32,9 @@ use crate::{env, error::FieldError};
 /// assert_eq!((config.max_waiting, config.shed_target), (1024, None));
 /// assert_eq!((config.client_rate_per_second, config.client_burst, config.client_max_concurrency), (None, None, None));
 /// assert!(config.trusted_proxies.is_empty());
+/// assert_eq!((config.stream_keep_alive, config.stream_grace), (Duration::from_secs(15), Duration::from_secs(30)));
+/// assert_eq!((config.stream_ring_items, config.stream_ring_bytes), (1024, 1 << 20));
+/// assert_eq!((config.max_stream_bytes, config.max_streams), (16 << 20, 1024));
 /// assert_eq!(config.drain_timeout, Duration::from_secs(30));
 /// assert!(!config.introspect);
 /// ```
@@ -51,7 +54,7 @@ pub struct HostConfig {
     /// The host under which others reach this process. Default: none, the bound address, or `localhost` if that is
     /// unspecified.
     pub advertise_host: Option<String>,
-    /// The longest time an operation may take, whatever its caller allows. Default: 30 s.
+    /// The longest time an operation may take, whatever its caller allows; of a stream, until it begins. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub request_timeout: Duration,
     /// The longest wait for a whole request head. Default: 10 s.
@@ -86,7 +89,23 @@ pub struct HostConfig {
     /// `10.0.0.0/8`, and `unix` for peers without an address. Default: none.
     #[serde(deserialize_with = "env::names")]
     pub trusted_proxies: Vec<String>,
-    /// How long a shutdown waits for running operations. Default: 30 s.
+    /// How long a stream may be silent before a sign of life is sent. Default: 15 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub stream_keep_alive: Duration,
+    /// How long a resumable stream goes on when its connection broke, and is kept when it has ended. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub stream_grace: Duration,
+    /// How many events of a resumable stream are kept for those who come back. Default: 1024.
+    pub stream_ring_items: usize,
+    /// How many bytes of them, and so the most that one event may have. Default: 1 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub stream_ring_bytes: usize,
+    /// The largest array that a stream is collected into, for callers that take no stream. Default: 16 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub max_stream_bytes: usize,
+    /// How many resumable streams there are at once, those included that wait for a caller to come back. Default: 1024.
+    pub max_streams: usize,
+    /// How long a shutdown waits for running operations and streams. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub drain_timeout: Duration,
     /// Whether `/introspect` shows what goes on inside: breakers, budgets, peers, settings without their secrets. Whoever
@@ -115,6 +134,12 @@ impl Default for HostConfig {
             client_burst: None,
             client_max_concurrency: None,
             trusted_proxies: Vec::new(),
+            stream_keep_alive: Duration::from_secs(15),
+            stream_grace: Duration::from_secs(30),
+            stream_ring_items: 1024,
+            stream_ring_bytes: 1 << 20,
+            max_stream_bytes: 16 << 20,
+            max_streams: 1024,
             drain_timeout: Duration::from_secs(30),
             introspect: false,
         }
@@ -248,6 +273,48 @@ impl HostConfig {
         self
     }
 
+    /// Sets [`Self::stream_keep_alive`].
+    #[must_use]
+    pub const fn with_stream_keep_alive(mut self, stream_keep_alive: Duration) -> Self {
+        self.stream_keep_alive = stream_keep_alive;
+        self
+    }
+
+    /// Sets [`Self::stream_grace`].
+    #[must_use]
+    pub const fn with_stream_grace(mut self, stream_grace: Duration) -> Self {
+        self.stream_grace = stream_grace;
+        self
+    }
+
+    /// Sets [`Self::stream_ring_items`].
+    #[must_use]
+    pub const fn with_stream_ring_items(mut self, stream_ring_items: usize) -> Self {
+        self.stream_ring_items = stream_ring_items;
+        self
+    }
+
+    /// Sets [`Self::stream_ring_bytes`].
+    #[must_use]
+    pub const fn with_stream_ring_bytes(mut self, stream_ring_bytes: usize) -> Self {
+        self.stream_ring_bytes = stream_ring_bytes;
+        self
+    }
+
+    /// Sets [`Self::max_stream_bytes`].
+    #[must_use]
+    pub const fn with_max_stream_bytes(mut self, max_stream_bytes: usize) -> Self {
+        self.max_stream_bytes = max_stream_bytes;
+        self
+    }
+
+    /// Sets [`Self::max_streams`].
+    #[must_use]
+    pub const fn with_max_streams(mut self, max_streams: usize) -> Self {
+        self.max_streams = max_streams;
+        self
+    }
+
     /// Sets [`Self::drain_timeout`].
     #[must_use]
     pub const fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
@@ -282,6 +349,12 @@ impl HostConfig {
             self.client_burst.and_then(|burst| env::check("host.client_burst", burst)),
             self.client_max_concurrency.and_then(|most| env::check("host.client_max_concurrency", most)),
             env::check("host.trusted_proxies", &*self.trusted_proxies.join(",")),
+            env::check("host.stream_keep_alive", self.stream_keep_alive),
+            env::check("host.stream_grace", self.stream_grace),
+            env::check("host.stream_ring_items", self.stream_ring_items),
+            env::check("host.stream_ring_bytes", self.stream_ring_bytes),
+            env::check("host.max_stream_bytes", self.max_stream_bytes),
+            env::check("host.max_streams", self.max_streams),
             env::check("host.drain_timeout", self.drain_timeout),
         ];
         checks.into_iter().flatten().collect()

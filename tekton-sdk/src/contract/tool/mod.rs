@@ -23,6 +23,7 @@ pub use published::PublishedTool;
 /// | parameters | `inputSchema`: JSON Schema 2020-12, an object that takes no other field unless the operation is open |
 /// | answer that is an object | `outputSchema`: its schema |
 /// | any other answer | `outputSchema`: an object with the one field `result` |
+/// | a stream | `outputSchema`: an object with the one field `result`, the list of all items |
 /// | read, write, idempotent | [`ToolAnnotations`]; what the operation says explicitly wins |
 ///
 /// Members that are not known here are kept in [`other`](Self::other).
@@ -96,7 +97,7 @@ impl Tool {
             title: operation.title.map(str::to_owned),
             description: Some(operation.description.to_owned()),
             input_schema: schema::input(operation),
-            output_schema: operation.answer.map(schema::output),
+            output_schema: operation.answer.map(|answer| schema::output(answer, operation.stream.is_some())),
             annotations: Some(ToolAnnotations::of(operation)),
             meta: Map::new(),
             other: Map::new(),

@@ -46,10 +46,14 @@ pub(super) fn input(operation: &Operation) -> ObjectSchema {
     ObjectSchema(root)
 }
 
-/// The answer as it is written, if that is an object; else an object with the answer as `result`.
-pub(super) fn output(answer: ValueType) -> Object {
+/// The answer as it is written, if that is an object; else an object with the answer as `result`. The answer to a stream is the
+/// list of its items.
+pub(super) fn output(answer: ValueType, is_stream: bool) -> Object {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let schema = object(answer.schema_in(&mut generator));
+    let mut schema = object(answer.schema_in(&mut generator));
+    if is_stream {
+        schema = Object::from_iter([("type".to_owned(), "array".into()), ("items".to_owned(), schema.into())]);
+    }
     let mut definitions = generator.take_definitions(true);
     let mut root = if is_object(&schema, &definitions, 0) {
         let mut root = inlined(schema, &definitions);

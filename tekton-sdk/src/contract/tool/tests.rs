@@ -145,3 +145,14 @@ fn a_schema_that_is_wrong_is_named() {
         ]
     );
 }
+
+#[test]
+fn the_answer_to_a_stream_is_the_list_of_its_items() {
+    let (_, output) = schemas(&ASK.returns::<u8>().streams());
+    assert_eq!(output["properties"]["result"]["type"], "array");
+    assert_eq!(output["properties"]["result"]["items"]["maximum"], 255);
+    // An object that is an item is no answer by itself.
+    let (_, output) = schemas(&ASK.returns::<Page>().resumable());
+    assert_eq!(output["properties"]["result"]["items"]["$ref"], "#/$defs/Page");
+    assert!(output["$defs"]["Page"].is_object());
+}

@@ -57,11 +57,8 @@ impl Clients {
         request: &Inbound,
         now: Instant,
     ) -> Result<Option<Seat>, (HostLimit, Box<Refusal>)> {
-        let key = match identity {
-            Some(identity) => self.keys.of_subject(identity.subject()),
-            None => self.of_address(request),
-        };
-        self.charge(key, now)?;
+        let key = self.key(identity, request);
+        self.count(key, now)?;
         let Some(crowd) = &self.crowd else { return Ok(None) };
         crowd.enter(key).map(Some).ok_or_else(|| {
             let detail = format!(
@@ -72,12 +69,25 @@ impl Clients {
         })
     }
 
+    /// Counts a request that begins no work: its rate is limited, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Clients::admit`], of the rate alone.
+    pub(super) fn charge(
+        &self,
+        identity: Option<&Identity>,
+        request: &Inbound,
+        now: Instant,
+    ) -> Result<(), (HostLimit, Box<Refusal>)> {
+        self.count(self.key(identity, request), now)
+    }
+
     /// Counts a request with a proof that was not accepted against the address, so that proofs cannot be guessed at any speed.
     ///
     /// # Errors
     /// As [`Clients::admit`], of the rate alone.
     pub(super) fn unproven(&self, request: &Inbound, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
-        self.charge(self.of_address(request), now)
+        self.count(self.of_address(request), now)
     }
 
     /// How many clients the limits remember.
@@ -92,7 +102,14 @@ impl Clients {
         self.keys.of_address(self.trusted.client(peer, &request.headers))
     }
 
-    fn charge(&self, key: Key, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
+    fn key(&self, identity: Option<&Identity>, request: &Inbound) -> Key {
+        match identity {
+            Some(identity) => self.keys.of_subject(identity.subject()),
+            None => self.of_address(request),
+        }
+    }
+
+    fn count(&self, key: Key, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
         let Some(rate) = &self.rate else { return Ok(()) };
         rate.take(key, now).map_err(|wait: Duration| {
             let detail =

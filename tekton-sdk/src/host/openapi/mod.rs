@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use self::{names::Names, types::Types};
 use super::Operations;
-use crate::contract::Descriptor;
+use crate::contract::{Descriptor, StreamKind};
 
 /// The OpenAPI 3.1 document of a component, as it is served at `/openapi.json`: each operation in each API version, what it
 /// takes and answers, every failure, and the control routes.
+///
+/// A stream is described in its three forms, the array of all items among them.
 ///
 /// A read whose parameters are all scalar is described as `GET` too. A parameter or an answer without a declared type may
 /// be any value. The descriptor and the operations are not checked here, but when the component is started.
@@ -53,6 +55,9 @@ pub fn openapi(descriptor: &Descriptor, operations: &Operations) -> Value {
                 if at == 0 { operation.name.to_owned() } else { ids.free(&format!("{}_v{version}", operation.name)) };
             let item = operations::item(operation, &id, &mut ids, &mut types);
             paths.insert(format!("/api/v{version}/{}", operation.name), item);
+        }
+        if operations.table().any(|operation| operation.stream == Some(StreamKind::Resumable)) {
+            paths.insert(format!("/api/v{version}/streams/{{id}}"), operations::cancel());
         }
     }
     paths.extend(control::paths(&mut types));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{failures, names::Names, reference, types::Types};
-use crate::contract::{Operation, OperationKind, Priority};
+use crate::contract::{Operation, OperationKind, Priority, StreamKind};
 
 /// What is written of a parameter: its name, whether it is required, and its schema with the description.
 struct Field {
@@ -24,9 +24,9 @@ pub(super) fn item(operation: &Operation, id: &str, ids: &mut Names, types: &mut
     let fields: Vec<_> = operation.parameters.iter().map(field).collect();
     let answer = operation.answer.map_or_else(|| json!({}), |value| types.answer(value));
     let method = |id: &str, mut parameters: Vec<Value>| {
-        parameters.extend(
-            ["Deadline", "IdempotencyKey", "Priority", "Traceparent"].map(|name| reference("parameters", name)),
-        );
+        let common = ["Deadline", "IdempotencyKey", "Priority", "Traceparent"];
+        let resumed = (operation.stream == Some(StreamKind::Resumable)).then_some("LastEventId");
+        parameters.extend(common.into_iter().chain(resumed).map(|name| reference("parameters", name)));
         json!({
             "operationId": id,
             "description": operation.description,
@@ -34,7 +34,7 @@ pub(super) fn item(operation: &Operation, id: &str, ids: &mut Names, types: &mut
             "x-tekton-idempotent": operation.idempotent,
             "x-tekton-priority": operation.priority.name(),
             "parameters": parameters,
-            "responses": failures::beside(answer.clone()),
+            "responses": failures::beside(answer.clone(), operation.stream),
         })
     };
     let mut post = method(id, Vec::new());
@@ -44,6 +44,25 @@ pub(super) fn item(operation: &Operation, id: &str, ids: &mut Names, types: &mut
         Some(query) => json!({ "get": method(&ids.free(&format!("{id}_get")), query), "post": post }),
         None => json!({ "post": post }),
     }
+}
+
+/// The path item under which a stream is ended.
+pub(super) fn cancel() -> Value {
+    json!({ "delete": {
+        "description": "Ends a stream that can be resumed, at once.",
+        "tags": ["control"],
+        "parameters": [{
+            "name": "id", "in": "path", "required": true,
+            "description": "The id of the stream, as `X-Tekton-Stream` says it.",
+            "schema": { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+        }],
+        "responses": {
+            "204": { "description": "Its work has been stopped." },
+            "401": reference("responses", "401"),
+            "410": reference("responses", "410"),
+            "429": reference("responses", "429"),
+        },
+    } })
 }
 
 /// One JSON object of the arguments; it may be left out where none is required.
@@ -85,6 +104,11 @@ pub(super) fn headers() -> Value {
             "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "The same on every attempt of one call.",
             "schema": { "type": "string", "minLength": 1, "maxLength": crate::wire::headers::MAX_LABEL_BYTES },
+        },
+        "LastEventId": {
+            "name": "Last-Event-ID", "in": "header", "required": false,
+            "description": "The id of the last event that came, to be attached to the same stream again.",
+            "schema": { "type": "string", "pattern": "^[0-9a-f]{32}-[0-9]{1,20}$" },
         },
         "Priority": {
             "name": "X-Tekton-Priority", "in": "header", "required": false,

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::contract::{Operation, Parameter};
+use crate::{
+    contract::{Operation, Parameter},
+    error::Result,
+};
 
 /// Read and written alike.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -57,7 +60,12 @@ mod theirs {
 
 fn document(operations: &[Operation]) -> Value {
     let component = Arc::new(());
-    let add = |all: Operations, operation: &Operation| all.on(&component, *operation, |_, _, _| async { Ok(()) });
+    let add = |all: Operations, operation: &Operation| match operation.stream {
+        None => all.on(&component, *operation, |_, _, _| async { Ok(()) }),
+        Some(_) => {
+            all.on_stream(&component, *operation, |_, _, _| async { Ok(futures_util::stream::empty::<Result<()>>()) })
+        }
+    };
     let operations = operations.iter().fold(Operations::new(), add);
     let descriptor = Descriptor { api_versions: vec![1, 2], ..Descriptor::new("lab", "1.2.3").describe("A lab.") };
     openapi(&descriptor, &operations)
@@ -183,4 +191,27 @@ fn a_read_is_also_a_get_if_its_parameters_are_scalar() {
     assert_eq!((&query[0]["in"], &query[0]["required"]), (&json!("query"), &json!(true)));
     assert_eq!(query[1]["schema"]["type"], "integer");
     assert_eq!(query[2]["schema"], json!({ "$ref": "#/components/schemas/Colour" }));
+}
+
+#[test]
+fn a_stream_has_three_forms_and_may_be_ended_where_it_can_be_resumed() {
+    let plain = document(&[Operation::read("list", "x").returns::<Plain>().streams()]);
+    check_references(&plain);
+    let success = &plain["paths"]["/api/v1/list"]["get"]["responses"]["200"];
+    let content = success["content"].as_object().unwrap();
+    let forms: Vec<_> = content.keys().map(String::as_str).collect();
+    assert_eq!(forms, ["application/json", "application/x-ndjson", "text/event-stream"]);
+    let array = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Plain" } });
+    assert_eq!((&content["application/json"]["schema"], success.get("headers")), (&array, None));
+    assert!(plain["paths"]["/api/v1/list"]["post"]["responses"].get("406").is_some());
+    assert_eq!(plain["paths"].get("/api/v1/streams/{id}"), None);
+
+    let resumable = document(&[Operation::write("tape", "x").resumable(), Operation::read("once", "x")]);
+    check_references(&resumable);
+    let post = &resumable["paths"]["/api/v1/tape"]["post"];
+    assert_eq!(post["responses"]["200"]["headers"]["X-Tekton-Stream"]["$ref"], "#/components/headers/Stream");
+    assert!(post["parameters"].to_string().contains("LastEventId"), "{}", post["parameters"]);
+    assert!(resumable["paths"]["/api/v2/streams/{id}"]["delete"]["responses"].get("204").is_some());
+    let once = &resumable["paths"]["/api/v1/once"]["post"];
+    assert!(once["responses"].get("406").is_none() && !once["parameters"].to_string().contains("LastEventId"));
 }

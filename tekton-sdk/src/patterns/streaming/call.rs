@@ -178,6 +178,12 @@ impl<'a, T> StreamCall<'a, T> {
         self
     }
 
+    /// Attaches these values for policies of the application's own.
+    pub(crate) fn extensions(mut self, values: &http::Extensions) -> Self {
+        self.request.call.extensions.extend(values.clone());
+        self
+    }
+
     /// After how long without a byte, a comment included, a connection counts as dead. Default: 45 s, three times the interval at
     /// which components send comments.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {

@@ -14,11 +14,14 @@ pub enum HostLimit {
     ClientConcurrency,
     /// The connection is beyond those that the host serves.
     Connections,
+    /// As many resumable streams are kept as may be.
+    Streams,
 }
 
 impl HostLimit {
     /// Every limit, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Concurrency, Self::Shed, Self::Rate, Self::ClientConcurrency, Self::Connections];
+    pub const ALL: [Self; 6] =
+        [Self::Concurrency, Self::Shed, Self::Rate, Self::ClientConcurrency, Self::Connections, Self::Streams];
 
     /// The name in metrics and events, and the code of the answer.
     #[must_use]
@@ -29,6 +32,7 @@ impl HostLimit {
             Self::Rate => "rate",
             Self::ClientConcurrency => "client_concurrency",
             Self::Connections => "connections",
+            Self::Streams => "streams",
         }
     }
 }
