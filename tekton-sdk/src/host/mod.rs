@@ -10,6 +10,7 @@
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/mcp/tools.json` | its operations as MCP tools |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
+//! | `/ws` | the same operations as JSON-RPC over a WebSocket, if `host.ws` allows it |
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
@@ -37,6 +38,8 @@ mod socket;
 mod socket;
 mod spend;
 mod tools;
+#[cfg(feature = "websocket")]
+mod ws;
 
 pub use arguments::Arguments;
 pub use component::Component;

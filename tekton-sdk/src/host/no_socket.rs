@@ -1,12 +1,11 @@
 //! Where there are no Unix sockets.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::server::ServerLimits;
+use super::server::Serving;
 use crate::{
     error::{Error, Result},
-    time::SharedClock,
-    transport::{Endpoint, Handler},
+    transport::Endpoint,
 };
 
 /// A socket that this platform does not have.
@@ -14,7 +13,7 @@ use crate::{
 pub(super) enum UnixServer {}
 
 impl UnixServer {
-    pub(super) async fn bind(path: &str, _: Arc<dyn Handler>, _: ServerLimits, _: SharedClock) -> Result<Self> {
+    pub(super) async fn serve(path: &str, _: Serving) -> Result<Self> {
         Err(Error::config(format!(
             "cannot listen on {path}: this platform has no Unix sockets; leave host.unix_socket out"
         )))

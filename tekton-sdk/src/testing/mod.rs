@@ -8,6 +8,7 @@
 //! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`ScriptedWebSocket`] | a WebSocket server over a real socket that plays a script, faults of every kind included |
 //! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
 //! | [`conformance`] | the laws of every seam, run over any backend with one line |
@@ -26,6 +27,8 @@ mod plans;
 mod scripted;
 mod snapshot;
 mod spans;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use bed::TestBed;
 pub use block_on::block_on;
@@ -37,3 +40,5 @@ pub use plans::{Plan, Plans};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;
+#[cfg(feature = "websocket")]
+pub use websocket::{Order, ScriptedWebSocket, WsStep, echo_until_closed};

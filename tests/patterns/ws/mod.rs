@@ -1,0 +1,1 @@
+//! JSON-RPC over WebSockets: what a connection lives through, on both sides.
