@@ -41,4 +41,4 @@ pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;
 #[cfg(feature = "websocket")]
-pub use websocket::{Order, ScriptedWebSocket, WsStep, echo_until_closed};
+pub use websocket::{Echoed, Order, ScriptedWebSocket, WsStep, echo_until_closed};

@@ -1,5 +1,6 @@
 //! The connection of the SDK as an echo, for suites that test the protocol from outside.
 
+use bytes::Bytes;
 use futures_util::future::poll_fn;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
@@ -13,6 +14,16 @@ use crate::{
     },
 };
 
+/// How an echo went.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Echoed {
+    /// Why it ended.
+    pub closed: Closed,
+    /// The last message.
+    pub last: Option<Bytes>,
+}
+
 /// Opens a WebSocket at this URL, as `ws://127.0.0.1:9001/path?query`, and sends every message back until the other side closes it:
 /// what the Autobahn suite asks of a client. The messages may have 64 MiB.
 ///
@@ -21,7 +32,7 @@ use crate::{
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection.
-pub async fn echo_until_closed(url: &str) -> Result<Closed> {
+pub async fn echo_until_closed(url: &str) -> Result<Echoed> {
     let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(ErrorKind::Connect, "the WebSocket cannot be opened").with_source(error)
     };
@@ -32,7 +43,8 @@ pub async fn echo_until_closed(url: &str) -> Result<Closed> {
     let (stream, _) =
         client_async_with_config(url, stream, Some(frames(64 << 20))).await.map_err(|e| refused(e.into()))?;
     let mut socket = Socket::of(stream);
-    let closed = poll_fn(|cx| socket.poll_echo(cx)).await;
+    let mut last = None;
+    let closed = poll_fn(|cx| socket.poll_echo(cx, &mut last)).await;
     socket.close(None, &SharedClock::default()).await;
-    Ok(closed)
+    Ok(Echoed { closed, last })
 }

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 pub use self::{
-    echo::echo_until_closed,
+    echo::{Echoed, echo_until_closed},
     step::{Order, WsStep},
 };
 use super::log::Log;
@@ -70,6 +70,7 @@ pub(super) struct Seen {
     connections: AtomicUsize,
     messages: Log<String>,
     pongs: Log<Bytes>,
+    pings: AtomicUsize,
     /// The codes with which the clients closed; `None` for none.
     closes: Log<Option<u16>>,
     changed: Notify,
@@ -89,6 +90,7 @@ impl ScriptedWebSocket {
             connections: AtomicUsize::new(0),
             messages: Log::default(),
             pongs: Log::default(),
+            pings: AtomicUsize::new(0),
             closes: Log::default(),
             changed: Notify::new(),
         });
@@ -134,6 +136,12 @@ impl ScriptedWebSocket {
     #[must_use]
     pub fn pongs(&self) -> Vec<Bytes> {
         self.seen.pongs.all()
+    }
+
+    /// How many pings came.
+    #[must_use]
+    pub fn pings(&self) -> usize {
+        self.seen.pings.load(Ordering::SeqCst)
     }
 
     /// With which codes the clients closed, or that they said none.

@@ -1,6 +1,10 @@
 //! One connection and its script.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{Sink, Stream, future::poll_fn};
@@ -193,7 +197,10 @@ impl Play {
             }
             Message::Close(frame) => self.seen.closes.push(frame.map(|frame| frame.code.into())),
             Message::Binary(_) => self.messages += 1,
-            Message::Ping(_) | Message::Frame(_) => {}
+            Message::Ping(_) => {
+                self.seen.pings.fetch_add(1, Ordering::SeqCst);
+            }
+            Message::Frame(_) => {}
         }
     }
 

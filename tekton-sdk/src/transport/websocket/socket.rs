@@ -191,9 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
         self.told.unwrap_or(Closed::of_error(error))
     }
 
-    /// Sends every message back, until the other side closes or breaks the protocol.
+    /// Sends every message back, until the other side closes or breaks the protocol; keeps the last one.
     #[cfg(feature = "testing")]
-    pub(crate) fn poll_echo(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+    pub(crate) fn poll_echo(&mut self, cx: &mut Context<'_>, last: &mut Option<Bytes>) -> Poll<Closed> {
         loop {
             match self.poll_ready(cx).map(|ready| ready.is_ready()) {
                 Ok(true) => {}
@@ -203,6 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
             match self.poll_read(cx) {
                 Poll::Ready(Ok(Came::Sign)) => {}
                 Poll::Ready(Ok(Came::Message { data, text })) => {
+                    *last = Some(data.clone());
                     // The message was read as text, so it is one.
                     let back = match (text, String::from_utf8(data.to_vec())) {
                         (true, Ok(text)) => Message::text(text),
