@@ -143,28 +143,33 @@ async fn a_call_that_is_given_up_is_cancelled_and_its_late_answer_is_nobodys() {
 async fn calls_beyond_the_limit_wait_in_their_order_and_their_number_is_bounded() {
     let server = Arc::new(server().await);
     let answer = |n: usize| WsStep::Say(FINE.replace("$ID", &format!("$ID{n}")));
-    server.script([WsStep::Await(2), answer(1), WsStep::Await(3), answer(2), WsStep::Await(4), answer(3), answer(4)]);
-    let transport =
-        with(WebSocketTransportConfig::default().with_max_in_flight(2).with_max_waiting(2), SharedClock::default());
+    // The first call is given up, which is the fourth message; then one is answered after the other.
+    let steps = [WsStep::Await(5), answer(2), WsStep::Await(6), answer(3), answer(4), answer(5)];
+    server.script(steps);
+    let config = WebSocketTransportConfig::default().with_max_in_flight(3).with_max_waiting(2);
+    let transport = with(config, SharedClock::default());
     let mut calls = Vec::new();
-    for n in 1..=4 {
+    for n in 0..5 {
         calls.push(calling(&transport, &server, &format!("[{n}]")));
-        let known = |shown: &serde_json::Value| {
+        let known = || {
+            let shown = shown(&transport, server.endpoint());
             shown["in_flight"].as_u64().unwrap_or(0) + shown["waiting"].as_u64().unwrap_or(0)
         };
-        while known(&shown(&transport, server.endpoint())) < n {
+        while known() <= n {
             tokio::task::yield_now().await;
         }
     }
     let refused = call(&transport, &server, "[5]").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Rejected, "{}", refused.report());
     assert!(refused.to_string().contains("the 2 allowed"), "{refused}");
+    server.until(|server| server.messages().len() == 3).await;
+    calls.remove(0).abort();
     for called in calls {
         assert_eq!(called.await.unwrap().unwrap(), "\"fine\"");
     }
-    let sent: Vec<_> =
-        server.messages().iter().map(|text| text.split("\"params\":").nth(1).unwrap()[..3].to_owned()).collect();
-    assert_eq!(sent, ["[1]", "[2]", "[3]", "[4]"]);
+    let sent = server.messages().into_iter().filter(|text| text.contains("\"x\""));
+    let sent: Vec<_> = sent.map(|text| text.split("\"params\":").nth(1).unwrap()[..3].to_owned()).collect();
+    assert_eq!(sent, ["[0]", "[1]", "[2]", "[3]", "[4]"]);
 }
 
 #[tokio::test]
@@ -176,11 +181,13 @@ async fn nothing_but_an_upgrade_done_right_is_a_connection() {
     for (handshake, opens) in [
         (head(&[upgrade, connection, accept]), true),
         (head(&["upgrade: WebSocket", "connection: upgrade", accept]), true),
+        (head(&[upgrade, "connection: keep-alive, Upgrade", accept]), true),
         (head(&[connection, accept]), false),
         (head(&[upgrade, accept]), false),
         (head(&[upgrade, connection]), false),
         (head(&[upgrade, connection, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]), false),
         (head(&[upgrade, connection, accept, "Sec-WebSocket-Protocol: chat"]), false),
+        (head(&[upgrade, connection, accept, "Sec-WebSocket-Extensions: permessage-deflate"]), false),
         (WsStep::Handshake("HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: $ACCEPT\r\ncontent-length: 0\r\n\r\n".to_owned()), false),
         (WsStep::Handshake("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned()), false),
         (WsStep::Handshake("no HTTP\r\n\r\n".to_owned()), false),

@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod sse_parse;
 mod trace_context;
+mod websocket;
 
 pub use report::{Report, Skipped};
 pub use run::run;
@@ -29,6 +30,7 @@ pub const SUITES: &[Suite] = &[
     mcp_messages::SUITE,
     sse_parse::SUITE,
     trace_context::SUITE,
+    websocket::SUITE,
 ];
 
 /// The one rule that every suite has.

@@ -10,7 +10,10 @@ use hyper::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{PATH, WsLimits, inherited::inherited};
-use crate::{host::refusal::Refusal, transport::Response};
+use crate::{
+    host::refusal::Refusal,
+    transport::{Response, websocket::has_token},
+};
 
 /// A connection that becomes a WebSocket once the answer is out.
 pub(in crate::host) struct Upgrade {
@@ -98,11 +101,6 @@ fn one<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str>
 fn is_key(key: &str) -> bool {
     let body = key.strip_suffix("==").unwrap_or_default();
     body.len() == 22 && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
-}
-
-fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
 /// Whoever sends no origin is no browser. A page may connect to the host that it came from, if that is an address, `localhost` or the

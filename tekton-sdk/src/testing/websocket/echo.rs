@@ -2,16 +2,14 @@
 
 use bytes::Bytes;
 use futures_util::future::poll_fn;
+use http::HeaderValue;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async_with_config;
 
 use crate::{
     error::{Error, ErrorKind, Result},
     time::SharedClock,
-    transport::{
-        Closed,
-        websocket::{Socket, frames},
-    },
+    transport::{Closed, websocket::upgrade},
 };
 
 /// How an echo went.
@@ -40,9 +38,9 @@ pub async fn echo_until_closed(url: &str) -> Result<Echoed> {
     let (host, port) = (parsed.host_str().unwrap_or("localhost"), parsed.port_or_known_default().unwrap_or(80));
     let stream = TcpStream::connect((host, port)).await.map_err(|e| refused(e.into()))?;
     stream.set_nodelay(true).map_err(|e| refused(e.into()))?;
-    let (stream, _) =
-        client_async_with_config(url, stream, Some(frames(64 << 20))).await.map_err(|e| refused(e.into()))?;
-    let mut socket = Socket::of(stream);
+    let host = HeaderValue::from_str(parsed.authority()).map_err(|e| refused(e.into()))?;
+    let target = &parsed[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut socket = upgrade(TokioIo::new(stream), host, target, 64 << 20).await.map_err(|e| refused(e.into()))?;
     let mut last = None;
     let closed = poll_fn(|cx| socket.poll_echo(cx, &mut last)).await;
     socket.close(None, &SharedClock::default()).await;

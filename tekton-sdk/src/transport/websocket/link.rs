@@ -10,10 +10,6 @@ use std::{
 
 use hyper_util::rt::TokioIo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_tungstenite::{
-    client_async_with_config,
-    tungstenite::{Error as SocketError, client::IntoClientRequest, handshake::client::Request},
-};
 
 use super::{
     Inner,
@@ -21,11 +17,12 @@ use super::{
     driver::{Driver, Ended},
     exchange::{Failed, Outgoing, exchange},
     machine::{Life, Wanted},
-    socket::{Socket, frames},
+    socket::Socket,
+    upgrade::upgrade,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    transport::{Endpoint, Response, failure::failure},
+    transport::{Endpoint, Response, failure::failure, mesh},
 };
 
 /// The calls to one endpoint.
@@ -171,29 +168,14 @@ impl Link {
         Ok(connection)
     }
 
-    async fn upgraded(&self, inner: &Inner) -> Result<Socket<TokioIo<crate::transport::mesh::Stream>>> {
-        let stream = TokioIo::new(inner.dial.open(&self.endpoint).await?);
-        let request = self.handshake(&inner.config.path)?;
-        let frames = frames(inner.config.max_message_bytes);
-        let (stream, _) = client_async_with_config(request, stream, Some(frames)).await.map_err(|error| {
-            let status = match &error {
-                SocketError::Http(answer) => Some(answer.status()),
-                _ => None,
-            };
-            let failed = failure(ErrorKind::Connect, &self.endpoint, error);
-            match status {
-                Some(status) => failed.with_note(format!("the upgrade was answered with {status}")),
-                None => failed,
-            }
-        })?;
-        Ok(Socket::of(stream))
-    }
-
-    fn handshake(&self, path: &str) -> Result<Request> {
-        let endpoint = &self.endpoint;
-        let url = format!("{}://{}{}{path}", endpoint.scheme(), endpoint.authority(), endpoint.base_path());
-        url.into_client_request()
-            .map_err(|error| Error::invalid(format!("{endpoint} makes no URL of a WebSocket")).with_source(error))
+    async fn upgraded(&self, inner: &Inner) -> Result<Socket<TokioIo<mesh::Stream>>> {
+        let stream = inner.dial.open(&self.endpoint).await?;
+        let Some(host) = self.endpoint.host_header() else {
+            return Err(Error::invalid(format!("{} names a host that HTTP does not allow", self.endpoint)));
+        };
+        let target = [self.endpoint.base_path(), &inner.config.path].concat();
+        let socket = upgrade(stream, host.clone(), &target, inner.config.max_message_bytes).await;
+        socket.map_err(|error| failure(ErrorKind::Connect, &self.endpoint, error))
     }
 
     fn shut_down(&self) -> Error {

@@ -14,6 +14,7 @@ mod machine;
 mod out;
 mod pipe;
 mod socket;
+mod upgrade;
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 #[cfg(feature = "testing")]
-pub(crate) use self::socket::frames;
+pub(crate) use self::upgrade::upgrade;
 pub use self::{closed::Closed, config::WebSocketTransportConfig};
 use self::{exchange::Outgoing, link::Link};
 #[cfg(feature = "host")]
@@ -40,6 +41,7 @@ pub(crate) use self::{
     out::Out,
     pipe::{Credit, Feed, pipe, send_pieces},
     socket::{Came, Socket},
+    upgrade::has_token,
 };
 use super::{Endpoint, Request, Response, Transport, TransportCapabilities, mesh::Dial, message::endpoint_for};
 use crate::{
