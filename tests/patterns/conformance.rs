@@ -208,3 +208,36 @@ mod http2 {
 
     tekton_sdk::transport_conformance!(OverHttp2(mesh(&MeshTransportConfig::default().with_http2()).unwrap()));
 }
+
+/// Our host and our client over a WebSocket.
+mod web_socket_transport {
+    use tekton_sdk::{
+        random::Random,
+        transport::{WebSocketTransport, WebSocketTransportConfig},
+    };
+
+    use super::*;
+
+    struct OverWebSocket(WebSocketTransport);
+
+    #[async_trait]
+    impl TransportSubject for OverWebSocket {
+        fn transport(&self) -> Arc<dyn Transport> {
+            Arc::new(self.0.clone())
+        }
+
+        async fn serve(&self, handler: Arc<dyn Handler>) -> Result<Listening> {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let server = Server::bind(any, handler, ServerLimits::default(), SharedClock::default()).await?;
+            Ok(Listening::new(Endpoint::parse(&format!("ws://{}", server.local_addr()))?, server))
+        }
+
+        async fn nobody(&self) -> Result<Endpoint> {
+            Endpoint::parse("ws://127.0.0.1:1")
+        }
+    }
+
+    tekton_sdk::transport_conformance!(OverWebSocket(
+        WebSocketTransport::new(&WebSocketTransportConfig::default(), SharedClock::default(), Random::new()).unwrap()
+    ));
+}

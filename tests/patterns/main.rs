@@ -35,3 +35,4 @@ mod simulation;
 mod timed;
 mod traffic_limits;
 mod vectors;
+mod ws;

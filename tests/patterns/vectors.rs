@@ -33,12 +33,13 @@ fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
     for (suite, passed, skipped) in [
         ("breaker", 35, 0),
         ("json-parse", 191, 0),
-        ("jsonrpc-client", 19, 3),
+        ("jsonrpc-client", 22, 0),
         ("jsonrpc-server", 64, 0),
         ("mcp-messages", 40, 216),
         ("sse-http", 39, 0),
         ("sse-parse", 119, 0),
         ("trace-context", 53, 0),
+        ("websocket", 21, 5),
     ] {
         let report = report(suite, &open(suite));
         assert!(report.failed().is_empty(), "{suite}: {report}");
@@ -108,7 +109,11 @@ fn a_case_is_skipped_by_the_rule_it_falls_under() {
     };
     assert_eq!(skipped("breaker", "open-late-results", half_open), "late-result");
     assert_eq!(skipped("mcp-messages", list, |case| case["version"] = json!("2025-06-18")), "older-revision");
-    assert_eq!(skipped("jsonrpc-client", "close-pending", |case| case["expect"] = json!(null)), "socket");
+    let binary = |case: &mut Value| case["server_frames"] = json!([{"binary": "x"}]);
+    assert_eq!(skipped("jsonrpc-client", "close-pending", binary), "socket");
+    let batch = |case: &mut Value| case["call"] = json!({"batch": []});
+    assert_eq!(skipped("jsonrpc-client", "close-pending", batch), "socket");
+    assert_eq!(skipped("websocket", "frame-text", |_| {}), "frames");
     let closed = |case: &mut Value| case["expect"] = json!({"any_of": [{"connection_closed": 1007}]});
     assert_eq!(skipped("jsonrpc-server", "parse-space", closed), "connection");
     let formula = |case: &mut Value| case["expect"] = json!({"batch_formula": {"count": 5}});
@@ -273,6 +278,20 @@ fn a_json_rpc_client_that_ends_a_call_otherwise_fails() {
     }
     let silent = |case: &mut Value| case["server_frames"] = json!([]);
     assert_fails("jsonrpc-client", "ids-unique", "each_gets_own_answer: wanted true", silent);
+    assert_fails("jsonrpc-client", "close-pending", "ok: wanted 5", |case| case["expect"] = json!({"ok": 5}));
+    assert_fails("jsonrpc-client", "close-pending", "within_ms: wanted 0", |case| {
+        case["expect"]["within_ms"] = json!(0)
+    });
+    assert_fails("jsonrpc-client", "ping-between", "pong: wanted \"y\"", |case| case["expect"]["pong"] = json!("y"));
+    assert_fails("jsonrpc-client", "fragmented", "connection_error: wanted", |case| {
+        case["expect"] = json!({"connection_error": true});
+    });
+    assert_fails("websocket", "accept-1", "accept: wanted \"x\"", |case| case["accept"] = json!("x"));
+    assert_fails("websocket", "close-1001", "valid_on_wire: wanted false", |case| case["valid_on_wire"] = json!(false));
+    assert_fails("websocket", "close-1004", "valid_on_wire: wanted true", |case| case["valid_on_wire"] = json!(true));
+    assert_fails("websocket", "hs-no-upgrade", "open: wanted true", |case| case["expect"]["open"] = json!(true));
+    assert_fails("websocket", "hs-upgrade-case", "open: wanted false", |case| case["expect"]["open"] = json!(false));
+    assert_fails("websocket", "hs-no-upgrade", "not understood", |case| case["scenario"] = json!("other"));
     assert_fails("jsonrpc-client", "ok", "is not understood", |case| case["expect"] = json!({"applause": true}));
     assert_fails("jsonrpc-client", "ok", "was not sent", |case| case["server_frames"] = json!(["$ID7"]));
     assert_fails("jsonrpc-client", "ok", "unknown field `haste`", |case| case["call"]["haste"] = json!(1));

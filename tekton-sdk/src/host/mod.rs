@@ -11,6 +11,7 @@
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/mcp/tools.json` | its operations as MCP tools |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
+//! | `/ws` | the same operations as JSON-RPC over a WebSocket, if `host.ws` allows it |
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
@@ -41,6 +42,8 @@ mod spend;
 mod stream;
 mod tools;
 mod watch;
+#[cfg(feature = "websocket")]
+mod ws;
 
 pub use arguments::Arguments;
 pub use component::Component;

@@ -1,12 +1,9 @@
 //! Where there are no Unix sockets.
 
-use std::sync::Arc;
-
-use super::server::{Open, ServerLimits};
+use super::server::{Open, Serving};
 use crate::{
     error::{Error, Result},
-    time::SharedClock,
-    transport::{Endpoint, Handler},
+    transport::Endpoint,
 };
 
 /// A socket that this platform does not have.
@@ -14,7 +11,7 @@ use crate::{
 pub(super) enum UnixServer {}
 
 impl UnixServer {
-    pub(super) async fn bind(path: &str, _: Arc<dyn Handler>, _: ServerLimits, _: SharedClock) -> Result<Self> {
+    pub(super) async fn serve(path: &str, _: Serving) -> Result<Self> {
         Err(Error::config(format!(
             "cannot listen on {path}: this platform has no Unix sockets; leave host.unix_socket out"
         )))

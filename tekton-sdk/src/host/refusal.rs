@@ -35,6 +35,13 @@ impl Refusal {
         refusal
     }
 
+    /// Says when to come again.
+    #[cfg(feature = "websocket")]
+    pub(super) fn after(mut self: Box<Self>, wait: Duration) -> Box<Self> {
+        self.problem = self.problem.with_retry_after(wait);
+        self
+    }
+
     pub(super) fn unknown_operation(detail: String, known: Vec<&str>) -> Box<Self> {
         let mut refusal = Self::new(StatusCode::NOT_FOUND, "unknown_operation", detail);
         refusal.problem = refusal.problem.with_known_operations(known);

@@ -15,7 +15,7 @@ use super::{
     inside::Inside,
     limit::Places,
     router::Router,
-    server::{Open, Server, ServerLimits},
+    server::{Open, Server, ServerLimits, Serving},
     signal::until_signal,
     socket::UnixServer,
     spend::Purse,
@@ -237,14 +237,15 @@ impl Serve {
             max_header_bytes: self.config.max_header_bytes,
             max_connections: self.config.max_connections,
         };
+        let serving = Serving::new(handler, limits, &self.config, clock);
         let unix = match &self.config.unix_socket {
-            Some(path) => Some(UnixServer::bind(path, Arc::clone(&handler), limits, clock.clone()).await?),
+            Some(path) => Some(UnixServer::serve(path, serving.clone()).await?),
             None => None,
         };
         let tcp = match self.config.tcp {
             true => {
                 let address = SocketAddr::new(self.config.bind, self.port_to_bind()?);
-                Some(Server::bind(address, handler, limits, clock).await?)
+                Some(Server::serve(address, serving).await?)
             }
             false => None,
         };

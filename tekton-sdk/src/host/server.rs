@@ -1,4 +1,4 @@
-//! A socket that answers HTTP/1.1 with a [`Handler`].
+//! A socket that answers HTTP/1.1 with a [`Handler`], and WebSockets beside it.
 
 use std::{
     collections::VecDeque,
@@ -21,10 +21,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(feature = "websocket")]
+use super::ws::{self, Ask, Session, Upgrade, WsLimits};
 use crate::{
+    config::HostConfig,
     error::{Error, ErrorKind, Result},
     time::SharedClock,
-    transport::{Body, Handler, Inbound, ResponseParts},
+    transport::{Body, Handler, Inbound, Response, ResponseParts},
 };
 
 /// The bounds of a [`Server`].
@@ -74,7 +77,8 @@ pub(super) struct Open {
 }
 
 impl Server {
-    /// Listens on this address; port 0 is any free one.
+    /// Listens on this address; port 0 is any free one. WebSockets are served at `/ws` (feature `websocket`), under the defaults of
+    /// [`HostConfig`].
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) naming the address, if it is taken or cannot be listened on.
@@ -84,6 +88,10 @@ impl Server {
         limits: ServerLimits,
         clock: SharedClock,
     ) -> Result<Self> {
+        Self::serve(address, Serving::new(handler, limits, &HostConfig::default(), clock)).await
+    }
+
+    pub(super) async fn serve(address: SocketAddr, serving: Serving) -> Result<Self> {
         let refused = |error: std::io::Error| {
             let what = match error.kind() {
                 std::io::ErrorKind::AddrInUse => {
@@ -99,7 +107,7 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { address, open: Open::start(listener, handler, limits, clock) })
+        Ok(Self { address, open: Open::start(listener, serving) })
     }
 
     /// The address that is listened on.
@@ -118,14 +126,38 @@ impl Server {
     }
 }
 
-impl Open {
-    /// Begins to accept connections.
-    pub(super) fn start(
-        listener: impl Listener,
+/// What answers, and under which bounds.
+#[derive(Clone)]
+pub(super) struct Serving {
+    handler: Arc<dyn Handler>,
+    limits: ServerLimits,
+    #[cfg(feature = "websocket")]
+    ws: Arc<WsLimits>,
+    clock: SharedClock,
+}
+
+impl Serving {
+    #[cfg_attr(not(feature = "websocket"), expect(unused_variables, reason = "only WebSockets have more settings"))]
+    pub(super) fn new(
         handler: Arc<dyn Handler>,
         limits: ServerLimits,
+        config: &HostConfig,
         clock: SharedClock,
     ) -> Self {
+        Self {
+            handler,
+            limits,
+            #[cfg(feature = "websocket")]
+            ws: Arc::new(WsLimits::of(config)),
+            clock,
+        }
+    }
+}
+
+impl Open {
+    /// Begins to accept connections.
+    pub(super) fn start(listener: impl Listener, serving: Serving) -> Self {
+        let (limits, clock) = (serving.limits, serving.clock.clone());
         let open = Self {
             drain: CancellationToken::new(),
             kill: CancellationToken::new(),
@@ -135,13 +167,11 @@ impl Open {
         };
         let accept = Accept {
             listener,
-            handler,
-            limits,
+            serving,
             drain: open.drain.clone(),
             kill: open.kill.clone(),
             connections: open.connections.clone(),
             places: Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
-            clock,
         };
         *open.accepting.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(accept.run()));
         open
@@ -209,13 +239,11 @@ impl Listener for TcpListener {
 
 struct Accept<L> {
     listener: L,
-    handler: Arc<dyn Handler>,
-    limits: ServerLimits,
+    serving: Serving,
     drain: CancellationToken,
     kill: CancellationToken,
     connections: TaskTracker,
     places: Arc<Semaphore>,
-    clock: SharedClock,
 }
 
 impl<L: Listener> Accept<L> {
@@ -235,7 +263,7 @@ impl<L: Listener> Accept<L> {
                         }
                         Err(_) => {
                             let closed = self.next_spare(&mut spare);
-                            let limited = self.clock.clone();
+                            let limited = self.serving.clock.clone();
                             let connection = self.connection(stream, peer, true);
                             self.connections.spawn(async move {
                                 let connection = limited.timeout(SPARE_TIME, connection);
@@ -247,7 +275,7 @@ impl<L: Listener> Accept<L> {
                     Err(error) => {
                         // Out of file descriptors, most likely: some may be free again soon.
                         tracing::warn!(%error, "cannot accept a connection");
-                        self.clock.sleep(Duration::from_millis(100)).await;
+                        self.serving.clock.sleep(Duration::from_millis(100)).await;
                     }
                 }
             }
@@ -274,17 +302,21 @@ impl<L: Listener> Accept<L> {
         peer: Option<SocketAddr>,
         spare: bool,
     ) -> impl Future<Output = ()> + Send + use<L> {
-        let (handler, drain, kill) = (Arc::clone(&self.handler), self.drain.clone(), self.kill.clone());
+        let (serving, drain, kill) = (self.serving.clone(), self.drain.clone(), self.kill.clone());
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
             .keep_alive(!spare)
-            .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(self.limits.max_header_bytes.max(8192));
+            .header_read_timeout(self.serving.limits.header_timeout)
+            .max_buf_size(self.serving.limits.max_header_bytes.max(8192));
         async move {
-            let service = service_fn(move |request| answer(Arc::clone(&handler), request, peer, spare));
-            let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+            let next = Next::default();
+            let service = service_fn(|request| answer(&serving, request, peer, spare, &next));
             let work = async {
+                let connection = builder.serve_connection(TokioIo::new(stream), service);
+                #[cfg(feature = "websocket")]
+                let connection = connection.with_upgrades();
+                let mut connection = pin!(connection);
                 let ended = match future::select(connection.as_mut(), pin!(drain.cancelled())).await {
                     Either::Left((ended, _)) => ended,
                     Either::Right(_) => {
@@ -295,9 +327,33 @@ impl<L: Listener> Accept<L> {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended early");
                 }
+                #[cfg(feature = "websocket")]
+                if let Some(upgrade) = next.take() {
+                    let Serving { handler, ws: limits, clock, .. } = serving.clone();
+                    // Out of the way: most connections have no room for what few need.
+                    Box::pin(Session { handler, limits, clock, peer }.run(*upgrade, drain.clone())).await;
+                }
             };
             let _ = kill.run_until_cancelled(work).await;
         }
+    }
+}
+
+/// What a connection becomes when it has answered.
+#[derive(Default)]
+struct Next {
+    #[cfg(feature = "websocket")]
+    upgrade: Mutex<Option<Box<Upgrade>>>,
+}
+
+#[cfg(feature = "websocket")]
+impl Next {
+    fn is(&self, upgrade: Box<Upgrade>) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
+
+    fn take(&self) -> Option<Box<Upgrade>> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -306,12 +362,23 @@ fn is_of_the_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+#[cfg_attr(not(feature = "websocket"), expect(unused_variables, reason = "only WebSockets are something else next"))]
 async fn answer(
-    handler: Arc<dyn Handler>,
+    serving: &Serving,
     request: http::Request<Incoming>,
     peer: Option<SocketAddr>,
     spare: bool,
+    next: &Next,
 ) -> std::result::Result<http::Response<Body>, Infallible> {
+    #[cfg(feature = "websocket")]
+    let request = match ws::ask(request, &serving.ws, spare) {
+        Ask::Other(request) => request,
+        Ask::Refused(refused) => return Ok(outgoing(refused)),
+        Ask::Accepted(answer, upgrade) => {
+            next.is(upgrade);
+            return Ok(outgoing(answer));
+        }
+    };
     let (head, body) = request.into_parts();
     let body = if hyper::body::Body::is_end_stream(&body) {
         Body::empty()
@@ -328,12 +395,16 @@ async fn answer(
         spare,
         ..Inbound::new(head.method, head.uri.path())
     };
-    let ResponseParts { status, headers, body, .. } = handler.handle(inbound).await.into_parts();
+    Ok(outgoing(serving.handler.handle(inbound).await))
+}
+
+fn outgoing(answer: Response) -> http::Response<Body> {
+    let ResponseParts { status, headers, body, .. } = answer.into_parts();
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if !response.headers().contains_key(header::CONTENT_TYPE) && !hyper::body::Body::is_end_stream(response.body()) {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    Ok(response)
+    response
 }

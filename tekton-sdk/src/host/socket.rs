@@ -11,8 +11,9 @@ use std::{
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use super::server::{Listener, Open, ServerLimits};
+use super::server::{Listener, Open, ServerLimits, Serving};
 use crate::{
+    config::HostConfig,
     error::{Error, Result},
     time::SharedClock,
     transport::{Endpoint, Handler},
@@ -38,6 +39,10 @@ impl UnixServer {
     /// [`Config`](crate::ErrorKind::Config) naming the path, if another process listens there, if a file is there that is no
     /// socket, or if it cannot be listened on.
     pub async fn bind(path: &str, handler: Arc<dyn Handler>, limits: ServerLimits, clock: SharedClock) -> Result<Self> {
+        Self::serve(path, Serving::new(handler, limits, &HostConfig::default(), clock)).await
+    }
+
+    pub(super) async fn serve(path: &str, serving: Serving) -> Result<Self> {
         let endpoint = Endpoint::parse(&format!("unix:{path}"))
             .map_err(|e| Error::config(format!("cannot listen on {path:?}")).with_source(e))?;
         let path = endpoint.socket().unwrap_or(Path::new(path)).to_owned();
@@ -49,7 +54,7 @@ impl UnixServer {
             }
             listening => listening,
         };
-        Ok(Self { endpoint, open: Open::start(file.map_err(refused)?, handler, limits, clock) })
+        Ok(Self { endpoint, open: Open::start(file.map_err(refused)?, serving) })
     }
 
     /// The endpoint that is listened on, as `unix:/run/engram.sock`.

@@ -9,6 +9,7 @@
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`ScriptedSse`], [`SseScript`] | a server of event streams that plays a script, over a real socket or without one |
 //! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`ScriptedWebSocket`] | a WebSocket server over a real socket that plays a script, faults of every kind included |
 //! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
 //! | [`conformance`] | the laws of every seam, run over any backend with one line |
@@ -28,6 +29,8 @@ mod scripted;
 mod snapshot;
 mod spans;
 mod sse;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use bed::TestBed;
 pub use block_on::block_on;
@@ -40,3 +43,5 @@ pub use scripted::{RecordedRequest, Script, ScriptedTransport};
 pub use snapshot::{assert_tools_snapshot, tools_snapshot};
 pub use spans::Record;
 pub use sse::{ScriptedSse, SseAnswer, SseRequest, SseScript};
+#[cfg(feature = "websocket")]
+pub use websocket::{Echoed, Order, ScriptedWebSocket, WsStep, echo_until_closed};

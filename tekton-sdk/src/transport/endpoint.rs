@@ -51,7 +51,7 @@ struct Inner {
 }
 
 impl Endpoint {
-    /// Checks a base URL: a scheme (`http`, `https` or `memory`), a host, no user, no query, no fragment; or the absolute path
+    /// Checks a base URL: a scheme (`http`, `https`, `ws`, `wss` or `memory`), a host, no user, no query, no fragment; or the absolute path
     /// of a Unix socket behind `unix:`.
     ///
     /// ```
@@ -77,8 +77,8 @@ impl Endpoint {
         }
         let mut url =
             Url::parse(text).map_err(|e| problem("is no URL; give one as http://host:port").with_source(e))?;
-        if !matches!(url.scheme(), "http" | "https" | "memory") {
-            return Err(problem("must begin with http://, https://, memory:// or unix:/"));
+        if !matches!(url.scheme(), "http" | "https" | "ws" | "wss" | "memory") {
+            return Err(problem("must begin with http://, https://, ws://, wss://, memory:// or unix:/"));
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(problem("names no host; give one as http://host:port"));
@@ -108,7 +108,7 @@ impl Endpoint {
         }))
     }
 
-    /// The scheme: `http`, `https`, `memory` or `unix`.
+    /// The scheme: `http`, `https`, `ws`, `wss`, `memory` or `unix`.
     #[must_use]
     pub fn scheme(&self) -> &str {
         if self.0.socket.is_some() { "unix" } else { self.0.url.scheme() }
@@ -197,6 +197,19 @@ impl Endpoint {
         url.set_query(query);
         url
     }
+}
+
+/// A path and a query as a URL has them: what it would have to encode or resolve goes through one, the rest is taken as it is.
+#[cfg(feature = "websocket")]
+pub(crate) fn encoded(path: Cow<'static, str>, query: Option<String>) -> (String, Option<String>) {
+    if path.starts_with('/') && is_plain(&path) && query.as_deref().is_none_or(is_plain) {
+        return (path.into_owned(), query);
+    }
+    // A constant that is a URL; were it none, the path would go as it is, and be refused.
+    let Ok(mut url) = Url::parse("ws://localhost") else { return (path.into_owned(), query) };
+    url.set_path(&path);
+    url.set_query(query.as_deref());
+    (url.path().to_owned(), url.query().map(str::to_owned))
 }
 
 /// Whether a URL would keep this part of it as it is: no character to encode, no `.` or `..` to resolve.

@@ -2,7 +2,7 @@
 //!
 //! [`Transport`] is the client's side, [`Handler`] the server's; bodies are streams of bytes on both.
 //! [`MeshTransport`] speaks HTTP to the components of a mesh, [`HttpTransport`] to the open internet and through proxies,
-//! [`MemoryTransport`] calls a [`Handler`] of the same process.
+//! [`WebSocketTransport`] shares one WebSocket among all calls to a component, [`MemoryTransport`] calls a [`Handler`] of the same process.
 
 mod body;
 mod endpoint;
@@ -19,6 +19,8 @@ mod spare;
 #[cfg(feature = "http")]
 mod tls;
 mod tried;
+#[cfg(feature = "websocket")]
+pub(crate) mod websocket;
 
 use std::fmt;
 
@@ -28,6 +30,8 @@ use crate::error::Result;
 
 pub use body::Body;
 pub use endpoint::Endpoint;
+#[cfg(all(test, feature = "websocket"))]
+pub(crate) use endpoint::encoded;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use http::{HttpTransport, HttpTransportConfig};
@@ -39,6 +43,9 @@ pub use message::{CallInfo, Inbound, Request, RequestParts, Response, ResponsePa
 pub use origin::Origin;
 pub(crate) use spare::Spare;
 pub(crate) use tried::Tried;
+#[cfg(feature = "websocket")]
+#[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
+pub use websocket::{Closed, WebSocketTransport, WebSocketTransportConfig};
 
 /// Carries a request to an endpoint and brings the answer back.
 ///

@@ -15,6 +15,7 @@
 //! | [`health`] | the bodies of `/health` |
 //! | [`spend`] | `X-Tekton-Budget` and `X-Tekton-Spent` |
 //! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
+//! | [`exchange`] | whole HTTP requests and answers in JSON-RPC messages |
 //! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
@@ -22,6 +23,9 @@ mod arbitrary;
 mod lenient;
 
 pub mod baggage;
+#[cfg(feature = "websocket")]
+#[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
+pub mod exchange;
 pub mod forwarded;
 pub mod headers;
 pub mod health;

@@ -1,4 +1,6 @@
-//! How a JSON-RPC 2.0 client takes answers, shown without a socket: texts out, texts in.
+//! How a JSON-RPC 2.0 client takes answers: texts out, texts in, and where the peer does more than that, over a WebSocket.
+
+mod socket;
 
 use serde::Deserialize;
 use serde_json::{
@@ -14,7 +16,7 @@ use crate::{
 
 const SOCKET: Rule = Rule {
     name: "socket",
-    reason: "the peer does more than send texts (`close`, `reset`, `binary`, `fragments`, `ping`, `on_next_call`), and the suite is run without a socket",
+    reason: "the peer does what the scripted one cannot (`binary`, `on_next_call`), or does more than send texts to a batch, a notification or several calls",
 };
 
 pub(crate) const SUITE: Suite = Suite { name: "jsonrpc-client", rules: &[SOCKET], capabilities: &[], check };
@@ -37,8 +39,7 @@ struct Call {
     notification: bool,
     batch: Option<Vec<Call>>,
     calls_repeat: Option<Repeat>,
-    #[serde(rename = "timeout_ms")]
-    _timeout_ms: Option<u64>,
+    timeout_ms: Option<u64>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -55,6 +56,8 @@ enum Ended {
     Ok(Box<RawValue>),
     Error(Box<RawValue>),
     Broken,
+    /// The connection is no more.
+    Lost,
 }
 
 /// A client and what it has sent.
@@ -72,7 +75,7 @@ fn check(case: &Case<'_>) -> Result<(), Miss> {
     let known = ["sleep_ms", "echo_shuffled"];
     let acts = frames.iter().filter_map(Value::as_object).flat_map(|action| action.keys());
     if acts.into_iter().any(|action| !known.contains(&action.as_str())) {
-        return Err((&SOCKET).into());
+        return socket::check(case);
     }
     let Exchange { call, calls, server_frames, expect } = case.read()?;
     let mut client = Client {
@@ -279,7 +282,7 @@ impl Ended {
                 }
                 ("ok", Self::Ok(result)) => same(wanted, result),
                 ("rpc_error", Self::Error(error)) => same(wanted, error),
-                ("protocol_error", Self::Broken) | ("timeout", Self::Not) => true,
+                ("protocol_error", Self::Broken) | ("timeout", Self::Not) | ("connection_error", Self::Lost) => true,
                 ("ok" | "rpc_error" | "protocol_error" | "timeout" | "connection_error", _) => false,
                 _ => return Err(format!("the outcome `{key}` is not understood")),
             };

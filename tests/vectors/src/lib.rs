@@ -15,6 +15,7 @@ mod run;
 mod sse_http;
 mod sse_parse;
 mod trace_context;
+mod websocket;
 
 pub use report::{Report, Skipped};
 pub use run::run;
@@ -31,6 +32,7 @@ pub const SUITES: &[Suite] = &[
     sse_http::SUITE,
     sse_parse::SUITE,
     trace_context::SUITE,
+    websocket::SUITE,
 ];
 
 /// The one rule that every suite has.

@@ -36,6 +36,9 @@ use crate::{env, error::FieldError};
 /// assert_eq!((config.stream_ring_items, config.stream_ring_bytes), (1024, 1 << 20));
 /// assert_eq!((config.max_stream_bytes, config.max_streams), (16 << 20, 1024));
 /// assert_eq!(config.drain_timeout, Duration::from_secs(30));
+/// assert!(config.ws && config.ws_origins.is_empty());
+/// assert_eq!((config.ws_max_message_bytes, config.ws_max_in_flight, config.ws_rate_per_second), (1 << 20, 256, None));
+/// assert_eq!(config.ws_ping_interval, Duration::from_secs(20));
 /// assert!(!config.introspect);
 /// ```
 #[non_exhaustive]
@@ -108,6 +111,22 @@ pub struct HostConfig {
     /// How long a shutdown waits for running operations and streams. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub drain_timeout: Duration,
+    /// Whether the operations are served over WebSockets too, at `/ws`. Default: yes.
+    pub ws: bool,
+    /// Pages of which other origins may connect to `/ws`, as `https://app.example`; `*` stands for all. Default: none, only those
+    /// that came from this host by its address, `localhost` or [`Self::advertise_host`].
+    #[serde(deserialize_with = "env::names")]
+    pub ws_origins: Vec<String>,
+    /// The largest message of a WebSocket that is read; a larger body comes in pieces. Default: 1 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub ws_max_message_bytes: usize,
+    /// How many calls of one WebSocket run at once; others are refused. Default: 256.
+    pub ws_max_in_flight: usize,
+    /// How many calls of one WebSocket are served in a second. Default: as many as come.
+    pub ws_rate_per_second: Option<u32>,
+    /// How often the other side of a WebSocket is pinged; a dead one is seen within two intervals. Default: 20 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub ws_ping_interval: Duration,
     /// Whether `/introspect` shows what goes on inside: breakers, budgets, peers, settings without their secrets. Whoever
     /// reaches the port can read it. Default: no.
     pub introspect: bool,
@@ -141,6 +160,12 @@ impl Default for HostConfig {
             max_stream_bytes: 16 << 20,
             max_streams: 1024,
             drain_timeout: Duration::from_secs(30),
+            ws: true,
+            ws_origins: Vec::new(),
+            ws_max_message_bytes: 1 << 20,
+            ws_max_in_flight: 256,
+            ws_rate_per_second: None,
+            ws_ping_interval: Duration::from_secs(20),
             introspect: false,
         }
     }
@@ -322,6 +347,48 @@ impl HostConfig {
         self
     }
 
+    /// Sets [`Self::ws`].
+    #[must_use]
+    pub const fn with_ws(mut self, ws: bool) -> Self {
+        self.ws = ws;
+        self
+    }
+
+    /// Sets [`Self::ws_origins`].
+    #[must_use]
+    pub fn with_ws_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.ws_origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`Self::ws_max_message_bytes`].
+    #[must_use]
+    pub const fn with_ws_max_message_bytes(mut self, ws_max_message_bytes: usize) -> Self {
+        self.ws_max_message_bytes = ws_max_message_bytes;
+        self
+    }
+
+    /// Sets [`Self::ws_max_in_flight`].
+    #[must_use]
+    pub const fn with_ws_max_in_flight(mut self, ws_max_in_flight: usize) -> Self {
+        self.ws_max_in_flight = ws_max_in_flight;
+        self
+    }
+
+    /// Sets [`Self::ws_rate_per_second`].
+    #[must_use]
+    pub const fn with_ws_rate_per_second(mut self, ws_rate_per_second: Option<u32>) -> Self {
+        self.ws_rate_per_second = ws_rate_per_second;
+        self
+    }
+
+    /// Sets [`Self::ws_ping_interval`].
+    #[must_use]
+    pub const fn with_ws_ping_interval(mut self, ws_ping_interval: Duration) -> Self {
+        self.ws_ping_interval = ws_ping_interval;
+        self
+    }
+
     /// Sets [`Self::introspect`].
     #[must_use]
     pub const fn with_introspect(mut self, introspect: bool) -> Self {
@@ -356,6 +423,11 @@ impl HostConfig {
             env::check("host.max_stream_bytes", self.max_stream_bytes),
             env::check("host.max_streams", self.max_streams),
             env::check("host.drain_timeout", self.drain_timeout),
+            env::check("host.ws_origins", &*self.ws_origins.join(",")),
+            env::check("host.ws_max_message_bytes", self.ws_max_message_bytes),
+            env::check("host.ws_max_in_flight", self.ws_max_in_flight),
+            self.ws_rate_per_second.and_then(|rate| env::check("host.ws_rate_per_second", rate)),
+            env::check("host.ws_ping_interval", self.ws_ping_interval),
         ];
         checks.into_iter().flatten().collect()
     }

@@ -24,10 +24,10 @@ use crate::{
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Opens streams, within one limit over all that it takes.
-pub(super) struct Dial {
-    pub(super) clock: SharedClock,
-    pub(super) limit: Duration,
-    pub(super) tls: TlsConnector,
+pub(in crate::transport) struct Dial {
+    pub(in crate::transport) clock: SharedClock,
+    pub(in crate::transport) limit: Duration,
+    pub(in crate::transport) tls: TlsConnector,
 }
 
 impl Dial {
@@ -35,7 +35,7 @@ impl Dial {
     ///
     /// # Cancel safety
     /// Dropping the future gives up every attempt.
-    pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Stream> {
+    pub(in crate::transport) async fn open(&self, endpoint: &Endpoint) -> Result<Stream> {
         match self.clock.timeout(self.limit, self.stream(endpoint)).await {
             Some(opened) => opened,
             None => {
@@ -51,7 +51,7 @@ impl Dial {
             return socket(path).await.map_err(refused);
         }
         let server = match endpoint.scheme() {
-            "https" => Some(ServerName::try_from(endpoint.host().to_owned()).map_err(|e| {
+            "https" | "wss" => Some(ServerName::try_from(endpoint.host().to_owned()).map_err(|e| {
                 Error::invalid(format!("{endpoint} names a host that no certificate can be for")).with_source(e)
             })?),
             _ => None,

@@ -32,13 +32,16 @@ use http::{HeaderValue, header};
 use serde_json::json;
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "websocket")]
+pub(super) use self::{dial::Dial, stream::Stream};
 pub use config::MeshTransportConfig;
 
+#[cfg(not(feature = "websocket"))]
+use self::dial::Dial;
 #[cfg(feature = "http2")]
 use self::shared::{Drivers, Place};
 use self::{
     answer::received,
-    dial::Dial,
     line::{Failed, Line},
     pool::{Lease, Pool, Slot},
 };

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result, Sent};
 ///
 /// let message = br#"{"jsonrpc":"2.0","result":3,"id":1}"#;
 /// calls.receive(message, &RpcLimits::default(), |received| match received {
-///     Received::Answer { id: 1, token: "token", outcome: Ok(result) } => assert_eq!(result.get(), "3"),
+///     Received::Answer { id: 1, token: "token", outcome: Ok(result), .. } => assert_eq!(result.get(), "3"),
 ///     other => panic!("{other:?}"),
 /// }).unwrap();
 /// # Ok::<(), tekton_sdk::Error>(())
@@ -53,6 +53,8 @@ pub enum Received<'a, T> {
         token: T,
         /// How it ended.
         outcome: Outcome<'a>,
+        /// The member `http`, not parsed; see [`exchange`](crate::wire::exchange).
+        http: Option<&'a RawValue>,
     },
     /// A call was answered by what is no answer, or left out of the answer to its batch. It is over.
     Broken {
@@ -102,6 +104,19 @@ impl<T> Calls<T> {
         let text = encode(Some(id), method, params)?;
         self.wait(token, id..id + 1);
         Ok((id, text))
+    }
+
+    /// Takes a call up whose text is made elsewhere, and gives its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](ErrorKind::Rejected) if too many calls wait, naming the cap.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn open(&mut self, token: T) -> Result<u64> {
+        self.check_room(1)?;
+        let id = self.next;
+        self.wait(token, id..id + 1);
+        Ok(id)
     }
 
     /// Takes up several calls that are sent as one batch, and gives their ids and the text to send.
@@ -159,12 +174,18 @@ impl<T> Calls<T> {
         &mut self,
         message: &'a [u8],
         limits: &RpcLimits,
-        mut each: impl FnMut(Received<'a, T>),
+        each: impl FnMut(Received<'a, T>),
     ) -> Result<(), RpcError<'static>> {
-        let entries = match parse(message, limits)? {
+        self.settle(parse(message, limits)?, each);
+        Ok(())
+    }
+
+    /// Takes a message that was read already.
+    pub(crate) fn settle<'a>(&mut self, message: Incoming<'a>, mut each: impl FnMut(Received<'a, T>)) {
+        let entries = match message {
             Incoming::One(message) => {
                 each(self.take(message).0);
-                return Ok(());
+                return;
             }
             Incoming::Batch(entries) => entries,
         };
@@ -184,7 +205,6 @@ impl<T> Calls<T> {
                 });
             }
         }
-        Ok(())
     }
 
     fn take<'a>(&mut self, message: Message<'a>) -> (Received<'a, T>, Option<Range<u64>>) {
@@ -192,7 +212,7 @@ impl<T> Calls<T> {
             Message::Request(request) => (Received::Request(request), None),
             Message::Response(response) => match self.answered(&response.id) {
                 Some((id, Waiting { token, batch })) => {
-                    (Received::Answer { id, token, outcome: response.outcome }, Some(batch))
+                    (Received::Answer { id, token, outcome: response.outcome, http: response.http }, Some(batch))
                 }
                 None if response.id.own_number().is_some_and(|id| (1..self.next).contains(&id)) => {
                     (Received::Late(response), None)

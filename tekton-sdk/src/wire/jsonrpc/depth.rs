@@ -3,7 +3,7 @@
 use memchr::{memchr2, memchr2_iter};
 
 /// Whether arrays and objects are nested deeper than this. What is no JSON gets some answer.
-pub(super) fn deeper_than(text: &str, most: usize) -> bool {
+pub(in crate::wire) fn deeper_than(text: &str, most: usize) -> bool {
     let text = text.as_bytes();
     // Most messages have fewer brackets than they may have levels, wherever those stand.
     if memchr2_iter(b'[', b'{', text).take(most.saturating_add(1)).count() <= most {

@@ -27,7 +27,7 @@ impl<'a> Id<'a> {
     pub const NULL: Id<'static> = Id(Cow::Borrowed("null"));
 
     /// Nothing if the value is no id.
-    pub(super) fn read(value: &'a RawValue) -> Option<Self> {
+    pub(in crate::wire) fn read(value: &'a RawValue) -> Option<Self> {
         let json = value.get();
         match json.as_bytes().first() {
             Some(b'"' | b'-' | b'0'..=b'9' | b'n') => Some(Self(Cow::Borrowed(json))),
@@ -54,7 +54,7 @@ impl<'a> Id<'a> {
     }
 
     /// The number, if it is written as [`Id::from`] writes it.
-    pub(super) fn own_number(&self) -> Option<u64> {
+    pub(crate) fn own_number(&self) -> Option<u64> {
         let plain = self.0.bytes().all(|byte| byte.is_ascii_digit()) && (self.0 == "0" || !self.0.starts_with('0'));
         plain.then(|| self.0.parse().ok())?
     }

@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub method: Cow<'a, str>,
     /// An array or an object, not parsed.
     pub params: Option<&'a RawValue>,
+    /// The member `http`, which the specification does not know, not parsed; see [`exchange`](crate::wire::exchange).
+    pub http: Option<&'a RawValue>,
 }
 
 /// The answer to a call (§5).
@@ -52,6 +54,8 @@ pub struct Response<'a> {
     pub id: Id<'a>,
     /// The result, not parsed, or the error.
     pub outcome: Outcome<'a>,
+    /// The member `http`, which the specification does not know, not parsed; see [`exchange`](crate::wire::exchange).
+    pub http: Option<&'a RawValue>,
 }
 
 /// JSON that is neither request nor response.
@@ -70,7 +74,7 @@ impl<'a> Response<'a> {
     /// The answer to the call of this id.
     #[must_use]
     pub const fn new(id: Id<'a>, outcome: Outcome<'a>) -> Self {
-        Self { id, outcome }
+        Self { id, outcome, http: None }
     }
 
     /// The message as JSON: with `result` or `error`, never both.
@@ -82,13 +86,16 @@ impl<'a> Response<'a> {
 
 impl Serialize for Response<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_struct("Response", 3)?;
+        let mut members = serializer.serialize_struct("Response", if self.http.is_some() { 4 } else { 3 })?;
         members.serialize_field("jsonrpc", VERSION)?;
         match &self.outcome {
             Ok(result) => members.serialize_field("result", result)?,
             Err(error) => members.serialize_field("error", error)?,
         }
         members.serialize_field("id", &self.id)?;
+        if let Some(http) = self.http {
+            members.serialize_field("http", http)?;
+        }
         members.end()
     }
 }

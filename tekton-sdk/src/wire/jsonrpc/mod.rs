@@ -29,6 +29,8 @@ mod read;
 mod server;
 
 pub use client::{Calls, Received, notification};
+#[cfg(feature = "websocket")]
+pub(super) use depth::deeper_than;
 pub use error::RpcError;
 pub use id::Id;
 pub use message::{Incoming, Invalid, Message, Outcome, Request, Response};

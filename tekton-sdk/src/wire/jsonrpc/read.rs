@@ -101,6 +101,8 @@ struct Members<'a> {
     result: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "there")]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "there")]
+    http: Option<&'a RawValue>,
 }
 
 /// A member that is there, even if it is null.
@@ -149,7 +151,7 @@ impl<'a> Members<'a> {
         if self.params.is_some_and(|params| !params.get().starts_with(['[', '{'])) {
             return Err("`params` must be an array or an object");
         }
-        Ok(Message::Request(Request { id, method, params: self.params }))
+        Ok(Message::Request(Request { id, method, params: self.params, http: self.http }))
     }
 
     fn response(&self) -> Result<Message<'a>, &'static str> {
@@ -164,7 +166,7 @@ impl<'a> Members<'a> {
                     .ok_or("`error` must have a whole number as `code` and a text as `message`")?),
                 _ => return Err("`result` and `error` exclude each other"),
             };
-        Ok(Message::Response(Response { id, outcome }))
+        Ok(Message::Response(Response { id, outcome, http: self.http }))
     }
 }
 

@@ -44,7 +44,7 @@ impl Answers {
     /// Adds how a request ended. To a notification, which has no id, nothing is said.
     pub fn outcome(&mut self, id: Option<Id<'_>>, outcome: Outcome<'_>) {
         if let Some(id) = id {
-            self.add(&Response { id, outcome });
+            self.add(&Response::new(id, outcome));
         }
     }
 

@@ -156,7 +156,7 @@ fn an_answer_is_matched_once_and_by_the_exact_id() {
     }
     let message = r#"{"jsonrpc":"2.0","result":5,"id":1}"#;
     assert!(
-        matches!(one(&mut calls, message), Received::Answer { id: 1, token: "a", outcome: Ok(five) } if five.get() == "5")
+        matches!(one(&mut calls, message), Received::Answer { id: 1, token: "a", outcome: Ok(five), .. } if five.get() == "5")
     );
     assert!(matches!(one(&mut calls, message), Received::Late(late) if late.id == Id::from(1)));
     assert_eq!((calls.forget(2), calls.forget(2)), (Some("b"), None));

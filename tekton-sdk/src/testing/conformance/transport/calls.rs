@@ -151,7 +151,9 @@ pub async fn a_foreign_scheme_is_invalid_and_not_sent<S: TransportSubject + ?Siz
     let listening = serve(subject, handler).await;
     let schemes = subject.transport().capabilities().schemes;
     assert!(schemes.contains(&listening.endpoint().scheme()), "the far end's scheme is declared");
-    for scheme in ["http", "https", "memory", "unix"].into_iter().filter(|scheme| !schemes.contains(scheme)) {
+    for scheme in
+        ["http", "https", "ws", "wss", "memory", "unix"].into_iter().filter(|scheme| !schemes.contains(scheme))
+    {
         let foreign = match scheme {
             "unix" => Endpoint::parse("unix:/run/law.sock"),
             _ => Endpoint::parse(&format!("{scheme}://{}", listening.endpoint().authority())),

@@ -1,0 +1,208 @@
+//! From a request of HTTP to a WebSocket, or why not.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use hyper::{
+    body::Incoming,
+    upgrade::{OnUpgrade, on},
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{PATH, WsLimits, inherited::inherited};
+use crate::{
+    host::refusal::Refusal,
+    transport::{Response, websocket::has_token},
+};
+
+/// A connection that becomes a WebSocket once the answer is out.
+pub(in crate::host) struct Upgrade {
+    pub(super) upgraded: OnUpgrade,
+    /// What every call of it has of the handshake.
+    pub(super) inherited: HeaderMap,
+}
+
+/// What a request is, seen from here.
+pub(in crate::host) enum Ask {
+    /// It is for the handler.
+    Other(http::Request<Incoming>),
+    /// It is answered, and nothing else comes of it.
+    Refused(Response),
+    /// It is answered, and becomes a WebSocket.
+    Accepted(Response, Box<Upgrade>),
+}
+
+/// Looks whether a request is for a WebSocket, and whether it may have one.
+pub(in crate::host) fn ask(mut request: http::Request<Incoming>, limits: &WsLimits, spare: bool) -> Ask {
+    if !limits.enabled || request.uri().path() != PATH {
+        return Ask::Other(request);
+    }
+    match accepted(request.method(), request.headers(), limits, spare) {
+        Ok(answer) => {
+            let upgraded = on(&mut request);
+            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: inherited(request.headers()) }))
+        }
+        Err(answer) => Ask::Refused(answer),
+    }
+}
+
+fn accepted(method: &Method, headers: &HeaderMap, limits: &WsLimits, spare: bool) -> Result<Response, Response> {
+    let refused =
+        |status: StatusCode, code: &str, detail: &str| Err(Refusal::new(status, code, detail.to_owned()).answer());
+    if method != Method::GET {
+        return Err(Refusal::method("GET").answer());
+    }
+    let is_upgrade =
+        has_token(headers, &header::UPGRADE, "websocket") && has_token(headers, &header::CONNECTION, "upgrade");
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
+    if !is_upgrade || version != Some(b"13") {
+        let detail = "here stands a WebSocket: ask for an upgrade to `websocket`, version 13";
+        let answer = Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail.to_owned()).answer();
+        return Err(answer
+            .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
+            .with_header(header::CONNECTION, HeaderValue::from_static("upgrade"))
+            .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
+    }
+    let Some(key) = one(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
+        return refused(
+            StatusCode::BAD_REQUEST,
+            "bad_handshake",
+            "`Sec-WebSocket-Key` must be 16 bytes in base64, once",
+        );
+    };
+    let Some(host) = one(headers, &header::HOST) else {
+        return refused(StatusCode::BAD_REQUEST, "bad_handshake", "`Host` must be there once");
+    };
+    if !may_come_from(headers, host, limits) {
+        let detail = "pages of this origin may not connect; name it in `host.ws_origins` if they should";
+        return refused(StatusCode::FORBIDDEN, "origin_refused", detail);
+    }
+    if spare {
+        let detail = "connections: as many connections are open as may be, and this one is for control routes alone";
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "connections", detail);
+    }
+    let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) else {
+        return refused(StatusCode::BAD_REQUEST, "bad_handshake", "`Sec-WebSocket-Key` cannot be answered");
+    };
+    Ok(Response::new(StatusCode::SWITCHING_PROTOCOLS, bytes::Bytes::new())
+        .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(header::CONNECTION, HeaderValue::from_static("upgrade"))
+        .with_header(header::SEC_WEBSOCKET_ACCEPT, accept))
+}
+
+/// The one value of a header.
+fn one<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok().map(str::trim)
+}
+
+/// 24 characters of base64 for 16 bytes (RFC 6455 §4.1).
+fn is_key(key: &str) -> bool {
+    let body = key.strip_suffix("==").unwrap_or_default();
+    body.len() == 22 && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+}
+
+/// Whoever sends no origin is no browser. A page may connect to the host that it came from, if that is an address, `localhost` or the
+/// name that others are told: any other name may have been made to mean this machine by whoever serves the page.
+fn may_come_from(headers: &HeaderMap, host: &str, limits: &WsLimits) -> bool {
+    if !headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    let Some(origin) = one(headers, &header::ORIGIN) else { return false };
+    if limits.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let from = origin.split_once("://").map(|(_, authority)| authority);
+    from.is_some_and(|from| from.eq_ignore_ascii_case(host)) && is_ours(host, limits)
+}
+
+fn is_ours(host: &str, limits: &WsLimits) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(six) => six.split_once(']').map_or(six, |(address, _)| address),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<Ipv4Addr>().is_ok()
+        || name.parse::<Ipv6Addr>().is_ok()
+        || limits.advertised.as_deref().is_some_and(|advertised| advertised.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::HostConfig;
+
+    fn limits(origins: &[&str]) -> WsLimits {
+        let config = HostConfig::default().with_ws_origins(origins.iter().copied()).with_advertise_host("box.example");
+        WsLimits::of(&config)
+    }
+
+    fn headers(more: &[(&str, &str)]) -> HeaderMap {
+        let usual = [
+            ("host", "127.0.0.1:8005"),
+            ("upgrade", "websocket"),
+            ("connection", "keep-alive, Upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let mut headers = HeaderMap::new();
+        for (name, value) in usual.iter().chain(more) {
+            let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            let value = HeaderValue::from_str(value).unwrap();
+            if usual.iter().any(|(usual, _)| *usual == name.as_str()) {
+                headers.insert(name, value);
+            } else {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    fn status(more: &[(&str, &str)], origins: &[&str]) -> u16 {
+        let answer = accepted(&Method::GET, &headers(more), &limits(origins), false);
+        answer.unwrap_or_else(|refused| refused).status.as_u16()
+    }
+
+    #[test]
+    fn the_sample_of_the_standard_is_accepted_as_it_says() {
+        let answer = accepted(&Method::GET, &headers(&[]), &limits(&[]), false).unwrap();
+        assert_eq!(answer.headers[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(accepted(&Method::POST, &headers(&[]), &limits(&[]), false).unwrap_err().status, 405);
+        assert_eq!(accepted(&Method::GET, &headers(&[]), &limits(&[]), true).unwrap_err().status, 503);
+    }
+
+    #[test]
+    fn a_handshake_that_is_none_is_told_what_is_missing() {
+        for (name, value, wanted) in [
+            ("upgrade", "h2c", 426),
+            ("upgrade", "h2c, WebSocket", 101),
+            ("connection", "keep-alive", 426),
+            ("sec-websocket-version", "8", 426),
+            ("sec-websocket-key", "short", 400),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ", 400),
+        ] {
+            assert_eq!(status(&[(name, value)], &[]), wanted, "{name}: {value}");
+        }
+        let mut without_host = headers(&[]);
+        without_host.remove(header::HOST);
+        assert_eq!(accepted(&Method::GET, &without_host, &limits(&[]), false).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn only_pages_of_this_host_and_of_the_origins_named_connect() {
+        let origin = |origin, host, allowed: &[&str]| status(&[("origin", origin), ("host", host)], allowed);
+        assert_eq!(origin("http://127.0.0.1:8005", "127.0.0.1:8005", &[]), 101);
+        assert_eq!(origin("http://[::1]:8005", "[::1]:8005", &[]), 101);
+        assert_eq!(origin("http://LOCALHOST:8005", "localhost:8005", &[]), 101);
+        assert_eq!(origin("https://box.example", "box.example", &[]), 101);
+        assert_eq!(origin("http://127.0.0.1:8006", "127.0.0.1:8005", &[]), 403, "another port is another origin");
+        assert_eq!(origin("http://evil.example:8005", "evil.example:8005", &[]), 403, "a name that was rebound");
+        assert_eq!(origin("https://app.example", "127.0.0.1:8005", &[]), 403);
+        assert_eq!(origin("https://app.example", "127.0.0.1:8005", &["https://app.example"]), 101);
+        assert_eq!(origin("https://app.example.evil", "127.0.0.1:8005", &["https://app.example"]), 403);
+        assert_eq!(origin("null", "127.0.0.1:8005", &[]), 403);
+        assert_eq!(origin("https://any.example", "any.example", &["*"]), 101);
+        assert_eq!(status(&[("origin", "http://127.0.0.1:8005"), ("origin", "http://x")], &[]), 403, "one of two");
+    }
+}
