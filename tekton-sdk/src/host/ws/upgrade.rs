@@ -25,7 +25,7 @@ pub(in crate::host) struct Upgrade {
 /// What a request is, seen from here.
 pub(in crate::host) enum Ask {
     /// It is for the handler.
-    Other(http::Request<Incoming>),
+    Other(Box<http::Request<Incoming>>),
     /// It is answered, and nothing else comes of it.
     Refused(Response),
     /// It is answered, and becomes a WebSocket.
@@ -35,7 +35,7 @@ pub(in crate::host) enum Ask {
 /// Looks whether a request is for a WebSocket, and whether it may have one.
 pub(in crate::host) fn ask(mut request: http::Request<Incoming>, limits: &WsLimits, spare: bool) -> Ask {
     if !limits.enabled || request.uri().path() != PATH {
-        return Ask::Other(request);
+        return Ask::Other(Box::new(request));
     }
     match accepted(request.method(), request.headers(), limits, spare) {
         Ok(answer) => {
