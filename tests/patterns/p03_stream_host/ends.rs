@@ -59,13 +59,21 @@ async fn a_stream_that_ends_in_time_ends_well() {
 #[tokio::test]
 async fn nobody_can_come_back_to_a_component_that_shuts_down() {
     let (served, source, _) = socket(|config| config).await;
-    let feed = source.feed();
+    let feeds = [source.feed(), source.feed()];
+    let mut plain = open(&served, &Ask::post("feed", &json!({})).accepting(EVENTS)).await;
     let tape = open(&served, &Ask::post("tape", &json!({})).accepting(EVENTS)).await;
-    source.until_running(1).await;
+    source.until_running(2).await;
     drop(tape);
-    // It would wait for the grace otherwise, and the clock stands still.
-    assert!(served.shutdown().await);
-    assert!(feed.is_closed());
+    settle().await;
+    assert_eq!(source.running.load(Ordering::SeqCst), 2, "it waits for its reader");
+    let ending = tokio::spawn(served.shutdown());
+    // The clock stands still: neither the grace nor the drain time is over.
+    source.until_running(1).await;
+    assert!(feeds[1].is_closed() && !ending.is_finished());
+    let [plain_feed, _] = feeds;
+    drop(plain_feed);
+    assert!(plain.rest().await.starts_with("event: end\n"));
+    assert!(ending.await.unwrap());
 }
 
 #[tokio::test]

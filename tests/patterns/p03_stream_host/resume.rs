@@ -127,6 +127,22 @@ async fn while_somebody_reads_the_work_waits_and_nothing_falls_out() {
 }
 
 #[tokio::test]
+async fn an_event_for_which_there_are_not_bytes_enough_waits_for_its_reader() {
+    let (bed, source) = bed(|config| config.with_stream_ring_bytes(1024)).await;
+    let feed = source.feed();
+    for _ in 0..4 {
+        feed.send(Ok(json!("x".repeat(600)))).unwrap();
+    }
+    drop(feed);
+    let answer = tape().memory(bed.transport()).await;
+    source.until(|source| source.sent() == 2).await;
+    settle().await;
+    assert_eq!(source.sent(), 2, "the second one waits, and nobody asks for a third");
+    let body = all(answer).await;
+    assert!(body.matches("xxx\"\n\n").count() == 4 && body.ends_with("data: {\"items\":4}\n\n"), "{body}");
+}
+
+#[tokio::test]
 async fn an_event_that_is_larger_than_the_ring_ends_the_stream() {
     let (bed, source) = bed(|config| config.with_stream_ring_bytes(1024)).await;
     let feed = source.feed();
@@ -287,6 +303,16 @@ async fn a_delete_stops_the_work_at_once() {
     let mut wrong = open(&served, &Ask::new(Method::GET, &format!("/api/v1/streams/{id}"), "")).await;
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("DELETE")));
     assert_eq!(code(&wrong.rest().await), "method_not_allowed");
+}
+
+#[tokio::test]
+async fn a_delete_is_answered_when_the_work_is_gone() {
+    let (bed, source) = bed(|config| config).await;
+    let _feed = source.feed();
+    let answer = tape().memory(bed.transport()).await;
+    source.until_running(1).await;
+    assert_eq!(Ask::cancel(&id(&answer)).memory(bed.transport()).await.status.as_u16(), 204);
+    assert_eq!(source.running.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
