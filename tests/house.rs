@@ -278,6 +278,8 @@ fn handles_cross_threads() {
     handle::<transport::MeshTransport>();
     handle::<transport::Request>();
     handle::<transport::Response>();
+    handle::<transport::WebSocketTransport>();
+    handle::<tekton_sdk::testing::ScriptedWebSocket>();
     fn movable<T: Send + 'static>() {}
     movable::<directory::Watch>();
     movable::<host::Serve>();

@@ -7,6 +7,7 @@ mod mesh;
 mod pipeline;
 mod routing;
 mod server;
+mod websocket;
 
 use tekton_sdk_benches::Selection;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(selection: &Selection) {
     lookup::run(selection);
     pipeline::run(selection);
     routing::run(selection);
+    websocket::run(selection);
 }
 
 /// A runtime on the calling thread, so that a case's processor time is this thread's.

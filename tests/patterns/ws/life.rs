@@ -108,14 +108,12 @@ async fn where_an_attempt_has_failed_calls_fail_at_once_until_the_next_is_due() 
     let mut longest = Duration::ZERO;
     for _ in 0..6 {
         // It waits for its turn, or is refused at once.
-        let error = loop {
-            let mut sending = Box::pin(send(&transport, &endpoint, "x", "{}"));
-            match futures_util::poll!(&mut sending) {
-                std::task::Poll::Ready(outcome) => break outcome.unwrap_err(),
-                std::task::Poll::Pending => {
-                    clock.advance(5 * SECOND);
-                    break sending.await.unwrap_err();
-                }
+        let mut sending = Box::pin(send(&transport, &endpoint, "x", "{}"));
+        let error = match futures_util::poll!(&mut sending) {
+            std::task::Poll::Ready(outcome) => outcome.unwrap_err(),
+            std::task::Poll::Pending => {
+                clock.advance(5 * SECOND);
+                sending.await.unwrap_err()
             }
         };
         assert_eq!((error.kind(), error.sent(), error.retry_hint()), (ErrorKind::Connect, Sent::No, RetryHint::Always));

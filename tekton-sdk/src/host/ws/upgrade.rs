@@ -23,6 +23,10 @@ pub(in crate::host) struct Upgrade {
 }
 
 /// What a request is, seen from here.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "every request of HTTP passes here, and shall not be put into a box for it"
+)]
 pub(in crate::host) enum Ask {
     /// It is for the handler.
     Other(Box<http::Request<Incoming>>),

@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error as SocketError, Message,
-        protocol::{CloseFrame, WebSocketConfig},
+        protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 
@@ -67,11 +67,7 @@ pub(crate) fn frames(max_message_bytes: usize) -> WebSocketConfig {
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
     /// A socket whose upgrade is done.
     #[cfg(feature = "host")]
-    pub(crate) async fn new(
-        stream: S,
-        role: tokio_tungstenite::tungstenite::protocol::Role,
-        max_message_bytes: usize,
-    ) -> Self {
+    pub(crate) async fn new(stream: S, role: Role, max_message_bytes: usize) -> Self {
         Self::of(WebSocketStream::from_raw_socket(stream, role, Some(frames(max_message_bytes))).await)
     }
 
