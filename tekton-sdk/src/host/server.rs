@@ -372,7 +372,7 @@ async fn answer(
 ) -> std::result::Result<http::Response<Body>, Infallible> {
     #[cfg(feature = "websocket")]
     let request = match ws::ask(request, &serving.ws, spare) {
-        Ask::Other(request) => *request,
+        Ask::Other(request) => request,
         Ask::Refused(refused) => return Ok(outgoing(refused)),
         Ask::Accepted(answer, upgrade) => {
             next.is(upgrade);

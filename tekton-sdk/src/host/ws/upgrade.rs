@@ -29,7 +29,7 @@ pub(in crate::host) struct Upgrade {
 )]
 pub(in crate::host) enum Ask {
     /// It is for the handler.
-    Other(Box<http::Request<Incoming>>),
+    Other(http::Request<Incoming>),
     /// It is answered, and nothing else comes of it.
     Refused(Response),
     /// It is answered, and becomes a WebSocket.
@@ -39,7 +39,7 @@ pub(in crate::host) enum Ask {
 /// Looks whether a request is for a WebSocket, and whether it may have one.
 pub(in crate::host) fn ask(mut request: http::Request<Incoming>, limits: &WsLimits, spare: bool) -> Ask {
     if !limits.enabled || request.uri().path() != PATH {
-        return Ask::Other(Box::new(request));
+        return Ask::Other(request);
     }
     match accepted(request.method(), request.headers(), limits, spare) {
         Ok(answer) => {
