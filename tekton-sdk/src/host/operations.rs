@@ -131,7 +131,7 @@ impl Operations {
     /// let bed = TestBed::new()?;
     /// bed.serve(Counter).await?;
     /// // Whoever does not ask for a stream gets all items at once.
-    /// let all = bed.tekton().peer("counter").request::<Vec<u32>>("count").query("to", 3).await?;
+    /// let all = bed.tekton().peer("counter").request::<Vec<u32>>("count").json(&serde_json::json!({"to": 3})).await?;
     /// assert_eq!(*all, [1, 2, 3]);
     /// # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
     /// ```
