@@ -24,6 +24,8 @@ pub const PRIORITY: HeaderName = HeaderName::from_static("x-tekton-priority");
 
 /// The name of a stream that can be resumed, in the head of its answer: 32 hexadecimal digits.
 pub const STREAM: HeaderName = HeaderName::from_static("x-tekton-stream");
+/// The id of the last event that came, when a stream is taken up again.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The longest caller or key that is read: 256 bytes.
 pub const MAX_LABEL_BYTES: usize = 256;
