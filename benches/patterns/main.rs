@@ -9,6 +9,7 @@ mod macros;
 mod request;
 mod sse;
 mod stand_in;
+mod streaming;
 mod telemetry;
 
 use tekton_sdk_benches::Selection;
@@ -23,5 +24,6 @@ fn main() {
     request::run(&selection);
     sse::run(&selection);
     stand_in::run(&selection);
+    streaming::run(&selection);
     telemetry::run(&selection);
 }

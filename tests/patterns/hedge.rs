@@ -128,6 +128,12 @@ async fn only_what_may_run_twice_at_once_is_hedged() {
     let json = http::HeaderValue::from_static("application/json");
     tekton.peer("notes").request::<Value>("op").method(Method::PUT).body(json, body).await.unwrap();
     assert_eq!(seen.count(), 1, "a stream can be sent only once");
+    let (timed, seen) = Timed::new(|_, _| (ms(5_000), status(200, "1")));
+    let (tekton, _) = mesh(timed, |builder| builder.hedge(config()));
+    let peer = tekton.peer("notes");
+    let call = peer.request::<Value>("op").safety(Safety::Read);
+    call.header(tekton_sdk::wire::headers::LAST_EVENT_ID, http::HeaderValue::from_static("x-1")).await.unwrap();
+    assert_eq!(seen.count(), 1, "of two that take a stream up again the callee keeps the last");
 }
 
 #[tokio::test(start_paused = true)]

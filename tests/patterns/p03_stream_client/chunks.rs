@@ -273,6 +273,10 @@ async fn a_callee_that_cannot_stream_answers_with_an_array() {
         numbers(&peer).await.unwrap_err().to_string(),
         "the answer is \"text/html\", neither a stream nor an array of JSON"
     );
+    let long = format!("\"{}\"", "x".repeat(1_500_000));
+    server.answer(end(SseAnswer::stream().data(&long), 1));
+    let mut chunks = peer.stream::<String>("count").max_event_bytes(2 << 20).await.unwrap();
+    assert_eq!(chunks.next().await.unwrap().unwrap().len(), 1_500_000);
     server.answer(SseAnswer::stream().data(&"1".repeat(50)));
     let mut chunks = peer.stream::<Value>("count").max_event_bytes(10).await.unwrap();
     assert_eq!(chunks.next().await.unwrap().unwrap_err().kind(), ErrorKind::Rejected);

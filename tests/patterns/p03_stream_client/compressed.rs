@@ -54,6 +54,14 @@ async fn each_event_comes_as_soon_as_it_was_flushed() {
 }
 
 #[tokio::test]
+async fn one_member_after_another_is_one_body() {
+    let server = ScriptedSse::start().await.unwrap();
+    let parts = [packed("gzip", &[b"data: a\n\n"]).await, packed("gzip", &[b"data: b\n\n"]).await].concat();
+    server.answer(answer("gzip", &parts)).answer(SseAnswer::status(204));
+    assert_eq!(read(&mut client(&server).open().unwrap()).await, ["a", "b"]);
+}
+
+#[tokio::test]
 async fn what_unpacks_to_far_more_than_it_is_is_refused() {
     let server = ScriptedSse::start().await.unwrap();
     let bomb = ":\n".repeat(2 << 20);

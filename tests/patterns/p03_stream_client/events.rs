@@ -58,6 +58,14 @@ async fn kind_data_and_id_come_as_they_are_and_comments_do_not() {
 }
 
 #[tokio::test]
+async fn what_was_cut_off_is_no_part_of_the_next_connection() {
+    let server = ScriptedSse::start().await.unwrap();
+    server.answer(SseAnswer::stream().bytes("event: ghost\ndata: half").breaks()).answer(SseAnswer::stream().data("a"));
+    let event = client(&server).open().unwrap().next().await.unwrap().unwrap();
+    assert_eq!((&*event.kind, &*event.data), ("message", "a"));
+}
+
+#[tokio::test]
 async fn a_post_is_sent_once_unless_more_is_allowed() {
     let server = ScriptedSse::start().await.unwrap();
     let json = HeaderValue::from_static("application/json");
@@ -228,17 +236,17 @@ async fn no_event_is_lost_when_a_wait_for_one_is_given_up() {
     assert!(read.iter().map(|n| n.parse::<usize>().unwrap()).eq(0..50), "{read:?}");
 }
 
-/// A server without an end, which counts what is taken from it.
-#[derive(Debug, Default)]
-struct Endless(Arc<AtomicUsize>);
+/// A server that sends the same without an end, and counts how often it is taken.
+#[derive(Debug)]
+struct Endless(&'static [u8], Arc<AtomicUsize>);
 
 #[async_trait]
 impl Transport for Endless {
     async fn send(&self, _: Request) -> Result<Response> {
-        let taken = Arc::clone(&self.0);
+        let (piece, taken) = (self.0, Arc::clone(&self.1));
         let body = stream::repeat_with(move || {
             taken.fetch_add(1, Ordering::Relaxed);
-            Ok(Bytes::from_static(b"data: x\n\n"))
+            Ok(Bytes::from_static(piece))
         });
         let answer = Response::new(StatusCode::OK, Body::stream(body));
         Ok(answer.with_header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
@@ -251,12 +259,23 @@ impl Transport for Endless {
 
 #[tokio::test]
 async fn nothing_is_read_while_nobody_asks() {
-    let endless = Endless::default();
-    let taken = Arc::clone(&endless.0);
+    let taken = Arc::<AtomicUsize>::default();
+    let endless = Endless(b"data: x\n\n", Arc::clone(&taken));
     let mut events = SseClient::get("http://h/").unwrap().transport(Arc::new(endless)).open().unwrap();
     for count in 1..=100 {
         events.next().await.unwrap().unwrap();
         assert_eq!(taken.load(Ordering::Relaxed), count);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_and_always_there_does_not_hold_up_others() {
+    let taken = Arc::<AtomicUsize>::default();
+    let endless = Endless(b": alive\n\n", Arc::clone(&taken));
+    let mut events = SseClient::get("http://h/").unwrap().transport(Arc::new(endless)).open().unwrap();
+    for times in 1..=10 {
+        assert!(events.next().now_or_never().is_none());
+        assert!(taken.load(Ordering::Relaxed) <= times * 65);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{numbers::Numbers, road::LAST_EVENT_ID, source::Road};
+use super::{numbers::Numbers, source::Road};
 use crate::{
     error::{Error, Result},
     tekton::Peer,
@@ -34,7 +34,7 @@ impl PeerRoad {
         let mut request = copy.ok_or_else(|| Error::internal("the request of a stream is a stream itself"))?;
         if let Some(id) = self.numbers.resume() {
             let value = HeaderValue::try_from(id).expect("hexadecimal digits are visible ASCII");
-            request.headers.insert(LAST_EVENT_ID, value);
+            request.headers.insert(headers::LAST_EVENT_ID, value);
             // The callee attaches it to the work that runs already, so that nothing is carried out twice.
             request.call.safety = Safety::Read;
         }

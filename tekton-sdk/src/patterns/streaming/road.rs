@@ -12,10 +12,8 @@ use crate::{
     secret::Secret,
     time::{BoxFuture, SharedClock},
     transport::{Body, CallInfo, Endpoint, Request, Response, Safety, Transport},
+    wire::headers,
 };
-
-/// The header that says where to go on.
-pub(super) const LAST_EVENT_ID: http::HeaderName = http::HeaderName::from_static("last-event-id");
 
 /// The longest last event id that is sent back: servers refuse heads that are much larger.
 const MAX_ID_BYTES: usize = 8 << 10;
@@ -61,7 +59,7 @@ impl HttpRoad {
             }
         }
         if last_event_id.is_empty() {
-            request.headers.remove(LAST_EVENT_ID);
+            request.headers.remove(headers::LAST_EVENT_ID);
         } else {
             if last_event_id.len() > MAX_ID_BYTES {
                 let what = format!(
@@ -74,7 +72,7 @@ impl HttpRoad {
             let value = HeaderValue::from_bytes(last_event_id.as_bytes()).map_err(|_| {
                 Error::invalid("the last event id holds a character that no header can carry; begin without it")
             })?;
-            request.headers.insert(LAST_EVENT_ID, value);
+            request.headers.insert(headers::LAST_EVENT_ID, value);
         }
         Ok(request)
     }

@@ -92,6 +92,10 @@ impl Hedge {
 
 /// Whether a second execution at the same time does no harm.
 fn is_harmless(request: &Request) -> bool {
+    if request.headers.contains_key(headers::LAST_EVENT_ID) {
+        // It takes a stream up again, and of two that do so the callee keeps the last.
+        return false;
+    }
     match request.call.safety {
         Safety::Read => true,
         Safety::Idempotent => request.method.is_idempotent() || request.headers.contains_key(headers::IDEMPOTENCY_KEY),
