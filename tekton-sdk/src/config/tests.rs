@@ -28,6 +28,7 @@ fn other(setting: &Setting) -> &'static str {
         _ if setting.path == "balance.max_ejection_time" => "10m",
         Kind::Duration { .. } => "11s",
         Kind::Count { .. } => "17",
+        _ if setting.path == "host.ws_max_message_bytes" => "200KiB",
         Kind::Bytes { .. } => "9KiB",
         Kind::Port => "8005",
         Kind::Url => "http://hub:9001",

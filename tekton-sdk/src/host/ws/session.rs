@@ -17,7 +17,6 @@ use futures_util::{
 use http::{HeaderMap, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -69,7 +68,7 @@ impl Session {
                 return;
             }
         };
-        let socket = Socket::new(stream, Role::Server, self.limits.max_message_bytes).await;
+        let socket = Socket::server(stream, self.limits.max_message_bytes).await;
         let clock = self.clock.clone();
         let mut running = Running::new(self, socket, inherited, drain);
         let closed = poll_fn(|cx| running.poll(cx)).await;

@@ -67,9 +67,10 @@ pub(crate) fn frames(max_message_bytes: usize) -> WebSocketConfig {
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
-    /// A socket whose upgrade is done.
+    /// The server's end of a socket whose upgrade is done.
     #[cfg(feature = "host")]
-    pub(crate) async fn new(stream: S, role: Role, max_message_bytes: usize) -> Self {
+    pub(crate) async fn server(stream: S, max_message_bytes: usize) -> Self {
+        let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
         Self::of(WebSocketStream::from_raw_socket(stream, role, Some(frames(max_message_bytes))).await)
     }
 
