@@ -44,7 +44,7 @@ impl Tokens {
         let mut body = Vec::new();
         for id in 0..ITEMS {
             let id = 100_000 + id;
-            let data = format!(r#"{{"id":{id},"text":"{}"}}"#, "a".repeat(76));
+            let data = format!(r#"{{"id":{id},"text":"{}"}}"#, "a".repeat(77));
             assert_eq!(data.len(), 100);
             Block::data(&data).encode(&mut body).expect("it has neither type nor id");
         }
