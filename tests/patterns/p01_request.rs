@@ -177,8 +177,10 @@ async fn wrong_calls_are_refused_before_anything_is_sent() {
         assert_eq!((error.kind(), error.sent()), (ErrorKind::Invalid, Sent::No), "{error}");
     }
     let not_json = std::collections::HashMap::from([((1, 2), 3)]);
-    let error = lab.request::<()>("echo").json(&not_json).await.unwrap_err();
-    assert_eq!((error.kind(), error.sent()), (ErrorKind::Codec, Sent::No));
+    for call in [lab.request::<()>("echo").json(&not_json), lab.request("echo").json(&not_json).path("/a")] {
+        let error = call.await.unwrap_err();
+        assert_eq!((error.kind(), error.sent()), (ErrorKind::Codec, Sent::No), "{error}");
+    }
     assert_eq!(tekton.peer_at("127.0.0.1:1").unwrap_err().kind(), ErrorKind::Invalid);
 }
 

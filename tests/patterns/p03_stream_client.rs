@@ -4,6 +4,7 @@ mod chunks;
 mod compressed;
 mod events;
 mod faults;
+mod lines;
 mod typed;
 
 use std::{sync::Arc, time::Duration};

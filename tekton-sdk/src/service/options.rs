@@ -8,6 +8,7 @@ use crate::{
     context::Allowance,
     patterns::{request::Call, streaming::StreamCall},
     policy::StickyKey,
+    tekton::Draft,
 };
 
 /// What the calls of a generated client are to have otherwise than the handle says: given to its `with`, which makes a client
@@ -143,47 +144,38 @@ impl CallOptions {
 
     /// The call, with these options.
     pub(crate) fn apply<'a, T>(&self, mut call: Call<'a, T>) -> Call<'a, T> {
-        for (name, value) in &self.headers {
-            call = call.header(name.clone(), value.clone());
+        self.put(call.draft());
+        match self.max_response_bytes {
+            Some(cap) => call.max_response_bytes(cap),
+            None => call,
         }
-        if let Some(limit) = self.timeout {
-            call = call.timeout(limit);
-        }
-        if let Some(limit) = self.attempt_timeout {
-            call = call.attempt_timeout(limit);
-        }
-        if let Some(limit) = self.spend_at_most {
-            call = call.spend_at_most(limit);
-        }
-        if let Some(cap) = self.max_response_bytes {
-            call = call.max_response_bytes(cap);
-        }
-        if let Some(key) = &self.idempotency_key {
-            call = call.idempotency_key(key);
-        }
-        call.extensions(&self.extensions)
     }
 
     /// The call of an operation that answers many times, with these options. The timeout bounds the time until it answers.
     pub(crate) fn apply_to_stream<'a, T>(&self, mut call: StreamCall<'a, T>) -> StreamCall<'a, T> {
+        self.put(call.draft());
+        match self.max_response_bytes {
+            Some(cap) => call.max_array_bytes(cap),
+            None => call,
+        }
+    }
+
+    fn put(&self, draft: &mut Draft<'_>) {
         for (name, value) in &self.headers {
-            call = call.header(name.clone(), value.clone());
+            draft.header(name.clone(), value.clone());
         }
         if let Some(limit) = self.timeout {
-            call = call.timeout(limit);
+            draft.timeout(limit);
         }
         if let Some(limit) = self.attempt_timeout {
-            call = call.attempt_timeout(limit);
+            draft.attempt_timeout(limit);
         }
         if let Some(limit) = self.spend_at_most {
-            call = call.spend_at_most(limit);
-        }
-        if let Some(cap) = self.max_response_bytes {
-            call = call.max_array_bytes(cap);
+            draft.spend_at_most(limit);
         }
         if let Some(key) = &self.idempotency_key {
-            call = call.idempotency_key(key);
+            draft.idempotency_key(key);
         }
-        call.extensions(&self.extensions)
+        draft.extensions(&self.extensions);
     }
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod choose;
 mod client;
 mod config;
+mod draft;
 mod parts;
 mod peer;
 mod resolve;
@@ -28,6 +29,7 @@ use crate::{
 
 pub use client::Client;
 pub use config::RequestConfig;
+pub(crate) use draft::{Draft, JSON};
 pub use parts::Parts;
 pub use peer::Peer;
 pub(crate) use rulebook::{Page, Pages, Rulebook};

@@ -16,6 +16,7 @@
 //! | [`spend`] | `X-Tekton-Budget` and `X-Tekton-Spent` |
 //! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
 //! | [`exchange`] | whole HTTP requests and answers in JSON-RPC messages |
+//! | [`ndjson`] | lines of JSON |
 //! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub mod headers;
 pub mod health;
 pub mod hermes;
 pub mod jsonrpc;
+pub mod ndjson;
 pub mod problem;
 pub mod retry_after;
 pub mod spend;

@@ -77,7 +77,7 @@ async fn the_items_come_until_the_callee_says_that_it_is_done() {
     assert_eq!((&*request.body, &request.headers["from"]), (&b"{\"to\":2}"[..], &HeaderValue::from_static("x")));
     let sent = ["accept", "x-api-version", "x-tekton-caller", "x-tekton-attempt"]
         .map(|name| request.headers[name].to_str().unwrap());
-    assert_eq!(sent, ["text/event-stream, application/json;q=0.5", "1", "tester", "1"]);
+    assert_eq!(sent, ["text/event-stream, application/x-ndjson;q=0.8, application/json;q=0.5", "1", "tester", "1"]);
     assert!(request.headers.contains_key("traceparent") && request.headers.contains_key("x-tekton-deadline-ms"));
 }
 
@@ -271,7 +271,7 @@ async fn a_callee_that_cannot_stream_answers_with_an_array() {
     server.answer(SseAnswer::status(200).header(header::CONTENT_TYPE, HeaderValue::from_static("text/html")));
     assert_eq!(
         numbers(&peer).await.unwrap_err().to_string(),
-        "the answer is \"text/html\", neither a stream nor an array of JSON"
+        "the answer is \"text/html\", no stream and no array of JSON"
     );
     let long = format!("\"{}\"", "x".repeat(1_500_000));
     server.answer(end(SseAnswer::stream().data(&long), 1));
@@ -350,4 +350,17 @@ async fn it_goes_on_at_the_instance_that_began_it() {
 async fn items_that_are_there_already_are_a_stream_too() {
     let items = [Ok(1), Err(Error::internal("the second").recoverable()), Ok(3)];
     assert_eq!(all(Chunks::of_items(items)).await, [Ok(1), Err("the second".to_owned()), Ok(3)]);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_safe_under_a_key_has_one_and_keeps_it() {
+    let server = ScriptedSse::start().await.unwrap();
+    server.answer(SseAnswer::status(503)).answer(end(SseAnswer::stream(), 0));
+    let peer = peer(&server);
+    let call = peer.stream("count").safety(Safety::Idempotent).path("/api/ai/42/stream").query("a", "b c");
+    assert_eq!(all(call.await.unwrap()).await, []);
+    let sent = server.requests();
+    let key = |at: usize| sent[at].headers.get("idempotency-key").expect("it was drawn").clone();
+    assert_eq!((sent.len(), key(0)), (2, key(1)));
+    assert_eq!((sent[0].path.as_str(), sent[0].query.as_deref()), ("/api/ai/42/stream", Some("a=b+c")));
 }

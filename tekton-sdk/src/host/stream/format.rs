@@ -12,7 +12,7 @@ use crate::wire::{
 };
 
 /// The media type of one JSON value on each line.
-pub(in crate::host) const NDJSON: &str = "application/x-ndjson";
+pub(in crate::host) use crate::wire::ndjson::CONTENT_TYPE as NDJSON;
 
 /// A stream as it is read piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, future::IntoFuture, marker::PhantomData, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Chunks, ReconnectConfig,
+    Chunks, ReconnectConfig, decode,
+    lines::Lines,
     machine::Rules,
     numbers::Numbers,
     peer_road::PeerRoad,
@@ -17,38 +18,32 @@ use super::{
 use crate::{
     context::Allowance,
     error::{Error, ErrorKind, Result, Sent},
-    names::OperationName,
-    policy::{AttemptLimit, StickyKey},
-    tekton::{Peer, SpendLimit},
+    policy::StickyKey,
+    tekton::{Draft, Peer, Tekton},
     time::BoxFuture,
-    transport::{Body, CallInfo, Request, Response, Safety},
+    transport::{Body, Response, Safety},
     wire::{
-        headers, problem,
-        sse::{CONTENT_TYPE, SseLimits},
+        ndjson, problem,
+        sse::{self, SseLimits},
     },
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const FIRST_VERSION: HeaderValue = HeaderValue::from_static("1");
-/// A callee that cannot stream answers with one array.
-const ACCEPTED: HeaderValue = HeaderValue::from_static("text/event-stream, application/json;q=0.5");
+/// Events can be resumed and lines cannot; a callee that can stream neither answers with one array.
+const ACCEPTED: HeaderValue =
+    HeaderValue::from_static("text/event-stream, application/x-ndjson;q=0.8, application/json;q=0.5");
 
 /// A call of an operation that answers many times; it is sent when it is awaited, and gives [`Chunks`] as soon as the answer begins.
 ///
 /// A mistake in what it is given (an operation's name, a header, a value that is no JSON) comes out when it is awaited.
 #[must_use = "a call does nothing until awaited"]
 pub struct StreamCall<'a, T = serde_json::Value> {
-    peer: Cow<'a, Peer>,
-    request: Request,
-    safety: Option<Safety>,
-    timeout: Option<Duration>,
+    draft: Draft<'a>,
     idle_timeout: Duration,
     limits: SseLimits,
     max_array_bytes: Option<usize>,
     reconnect: ReconnectConfig,
     resume: bool,
     resend: bool,
-    wrong: Option<Error>,
     item: PhantomData<fn() -> T>,
 }
 
@@ -64,107 +59,90 @@ impl Peer {
 
 impl<'a, T> StreamCall<'a, T> {
     fn new(peer: Cow<'a, Peer>, operation: &str) -> Self {
-        let call = CallInfo::new(peer.shared_name(), operation, Safety::Write);
-        let mut request = Request::new(Method::POST, ["/api/v1/", operation].concat(), call);
-        request.headers.insert(header::ACCEPT, ACCEPTED);
-        request.headers.insert(headers::API_VERSION, FIRST_VERSION);
         Self {
-            peer,
-            request,
-            safety: None,
-            timeout: None,
+            draft: Draft::new(peer, operation, ACCEPTED),
             idle_timeout: IDLE_TIMEOUT,
             limits: SseLimits::default(),
             max_array_bytes: None,
             reconnect: ReconnectConfig::resuming(),
             resume: true,
             resend: false,
-            wrong: OperationName::check(operation).err(),
             item: PhantomData,
         }
     }
 
     /// Sends this value as the JSON body.
-    pub fn json<B: Serialize + ?Sized>(self, body: &B) -> Self {
-        match serde_json::to_vec(body) {
-            Ok(bytes) => self.body(JSON, bytes),
-            Err(error) => self.refuse(
-                Error::new(ErrorKind::Codec, "the arguments cannot be written as JSON")
-                    .with_source(error)
-                    .with_sent(Sent::No),
-            ),
-        }
+    pub fn json<B: Serialize + ?Sized>(mut self, body: &B) -> Self {
+        self.draft.json(body);
+        self
     }
 
     /// Sends these bytes of this content type.
     pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
-        self.request.headers.insert(header::CONTENT_TYPE, content_type);
-        self.request.body = Body::full(body);
+        self.draft.body(content_type, Body::full(body));
         self
     }
 
     /// Uses another method than `POST`. What the method promises (RFC 9110 §9.2) counts as [`Self::safety`] unless that is set.
     pub fn method(mut self, method: Method) -> Self {
-        self.request.method = method;
+        self.draft.method(method);
+        self
+    }
+
+    /// Uses this path as it is, as for [`Call::path`](crate::patterns::request::Call::path).
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.draft.path(path.into());
         self
     }
 
     /// Calls this version of the API instead of 1.
     pub fn api_version(mut self, version: u32) -> Self {
-        self.request.path = format!("/api/v{version}/{}", self.request.call.operation).into();
-        self.request.headers.insert(headers::API_VERSION, HeaderValue::from(version));
+        self.draft.api_version(version);
         self
     }
 
     /// Adds a parameter to the query, percent-encoded.
     pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        let mut query = url::form_urlencoded::Serializer::new(self.request.query.take().unwrap_or_default());
-        query.append_pair(name, value.as_ref());
-        self.request.query = Some(query.finish());
+        self.draft.query(name, value.as_ref());
         self
     }
 
     /// Sets a header. Those that the pipeline writes itself (trace, deadline, attempt, caller) are overwritten by it.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.request.headers.insert(name, value);
+        self.draft.header(name, value);
         self
     }
 
     /// Limits the time until the answer begins, with all attempts, and the same each time that it is connected anew. The items may
     /// take as long as they like. Default: the handle's.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.draft.timeout(limit);
         self
     }
 
     /// Limits one attempt until the answer begins. Default: the handle's.
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
-        self.request.call.extensions.insert(AttemptLimit(limit));
+        self.draft.attempt_timeout(limit);
         self
     }
 
     /// Lets one attempt spend at most this; see [`Call::spend_at_most`](crate::CallOptions::spend_at_most).
     pub fn spend_at_most(mut self, limit: impl Into<Allowance>) -> Self {
-        self.request.call.extensions.insert(SpendLimit(limit.into()));
+        self.draft.spend_at_most(limit.into());
         self
     }
 
     /// Says whether it may be carried out twice, and so whether it is tried again when it may have been sent and no answer began.
     /// Default: what the method promises.
     pub fn safety(mut self, safety: Safety) -> Self {
-        self.safety = Some(safety);
+        self.draft.safety(safety);
         self
     }
 
     /// Sends this key on every attempt, so that the callee carries the call out once: a write is then tried again like a read.
     pub fn idempotency_key(mut self, key: &str) -> Self {
-        match HeaderValue::from_str(key) {
-            Ok(value) if !key.is_empty() && key.len() <= headers::MAX_LABEL_BYTES => {
-                self.request.headers.insert(headers::IDEMPOTENCY_KEY, value);
-                self.safety(Safety::Idempotent)
-            }
-            _ => self.refuse(Error::invalid("the idempotency key must be 1 to 256 visible ASCII characters")),
-        }
+        self.draft.idempotency_key(key);
+        self
     }
 
     /// Keeps to one instance of the component: all calls with this key go to the same one as long as it is well. See [`StickyKey`].
@@ -174,14 +152,13 @@ impl<'a, T> StreamCall<'a, T> {
 
     /// Attaches a value for policies of the application's own.
     pub fn extension<E: Clone + Send + Sync + 'static>(mut self, value: E) -> Self {
-        self.request.call.extensions.insert(value);
+        self.draft.extension(value);
         self
     }
 
-    /// Attaches these values for policies of the application's own.
-    pub(crate) fn extensions(mut self, values: &http::Extensions) -> Self {
-        self.request.call.extensions.extend(values.clone());
-        self
+    /// What it shares with calls of other kinds.
+    pub(crate) const fn draft(&mut self) -> &mut Draft<'a> {
+        &mut self.draft
     }
 
     /// After how long without a byte, a comment included, a connection counts as dead. Default: 45 s, three times the interval at
@@ -224,27 +201,19 @@ impl<'a, T> StreamCall<'a, T> {
         self
     }
 
-    fn refuse(mut self, error: Error) -> Self {
-        self.wrong.get_or_insert(error);
-        self
-    }
-
     async fn begin(self) -> Result<Begun> {
-        if let Some(error) = self.wrong {
-            return Err(error);
-        }
+        let limit = self.draft.limit();
+        let (peer, request) = self.draft.finish()?;
         let problems = self.reconnect.validate();
         if !problems.is_empty() {
             return Err(Error::config("the settings of reconnecting are wrong").with_fields(problems));
         }
-        let peer = self.peer.into_owned();
+        let peer = peer.into_owned();
         let tekton = peer.tekton().clone();
-        let mut request = self.request;
-        request.call.safety = self.safety.unwrap_or_else(|| Safety::of_method(&request.method));
         let road = PeerRoad {
             peer: peer.clone(),
             request,
-            limit: self.timeout,
+            limit,
             resume: self.resume,
             resend: self.resend,
             numbers: Numbers::default(),
@@ -252,7 +221,8 @@ impl<'a, T> StreamCall<'a, T> {
         let response = road.send().await?;
         let (clock, idle) = (tekton.clock().clone(), self.idle_timeout);
         let media_type = essence(&response.headers);
-        if response.status == http::StatusCode::OK && media_type.eq_ignore_ascii_case(CONTENT_TYPE) {
+        let is = |wanted: &str| media_type.eq_ignore_ascii_case(wanted);
+        if response.status == StatusCode::OK && is(sse::CONTENT_TYPE) {
             let rules = Rules { reconnect: self.reconnect, idle, again: false, tokens: false };
             let tools = Tools {
                 clock,
@@ -263,13 +233,19 @@ impl<'a, T> StreamCall<'a, T> {
             let source = Source::new(road, rules, self.limits, String::new(), tools);
             return Ok(Begun::Stream(Box::new(source.with_answer(response))));
         }
-        let is_json = response.status.is_success() && media_type.eq_ignore_ascii_case("application/json");
+        if response.status == StatusCode::OK && is(ndjson::CONTENT_TYPE) {
+            let parts = response.into_parts();
+            let body = decode::body(&parts.headers, parts.body, MAX_RATIO)?;
+            let lines = Lines::new(body, self.limits.max_line_bytes, clock, idle);
+            return Ok(Begun::Lines(lines));
+        }
+        let is_json = response.status.is_success() && is("application/json");
         let cap = self.max_array_bytes.unwrap_or(tekton.defaults().max_response_bytes);
         Self::whole(response, is_json.then_some(cap), tekton, idle).await.map(Begun::Array)
     }
 
     /// The whole of an answer that is no stream: the array, or the failure.
-    async fn whole(response: Response, array: Option<usize>, tekton: crate::Tekton, idle: Duration) -> Result<Bytes> {
+    async fn whole(response: Response, array: Option<usize>, tekton: Tekton, idle: Duration) -> Result<Bytes> {
         let parts = response.into_parts();
         let body = parts.body.collect(array.unwrap_or(MAX_FAILURE_BYTES));
         let body = tekton.clock().timeout(idle, body).await;
@@ -277,7 +253,7 @@ impl<'a, T> StreamCall<'a, T> {
             return body.unwrap_or_else(|| Err(Error::new(ErrorKind::Timeout, "the rest of the answer did not come")));
         }
         if parts.status.is_success() {
-            let what = format!("the answer is {:?}, neither a stream nor an array of JSON", essence(&parts.headers));
+            let what = format!("the answer is {:?}, no stream and no array of JSON", essence(&parts.headers));
             return Err(Error::new(ErrorKind::Codec, what).with_sent(Sent::Yes));
         }
         let body = body.and_then(Result::ok).unwrap_or_default();
@@ -289,6 +265,7 @@ impl<'a, T> StreamCall<'a, T> {
 /// What the answer is.
 enum Begun {
     Stream(Box<Source<PeerRoad>>),
+    Lines(Lines),
     Array(Bytes),
 }
 
@@ -298,12 +275,13 @@ impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for StreamCall<'a, T> {
 
     /// Sends the call and waits until the answer begins.
     fn into_future(self) -> Self::IntoFuture {
-        let name = self.peer.name().to_owned();
-        let clock = self.peer.tekton().clock().clone();
+        let peer = self.draft.peer().clone();
+        let clock = peer.tekton().clock().clone();
         Box::pin(async move {
             let begun = self.begin().await;
             let chunks = begun.and_then(|begun| match begun {
                 Begun::Stream(source) => Ok(Chunks::of_stream(source, clock)),
+                Begun::Lines(lines) => Ok(Chunks::of_lines(lines, peer.clone(), clock)),
                 Begun::Array(bytes) => serde_json::from_slice::<Vec<T>>(&bytes)
                     .map(|items| Chunks::of_items(items.into_iter().map(Ok)))
                     .map_err(|error| {
@@ -311,17 +289,15 @@ impl<'a, T: DeserializeOwned + Send + 'a> IntoFuture for StreamCall<'a, T> {
                         Error::new(ErrorKind::Codec, what).with_source(error).with_sent(Sent::Yes)
                     }),
             });
-            chunks.map_err(|error| if error.target().is_some() { error } else { error.with_target(name) })
+            chunks.map_err(
+                |error| if error.target().is_some() { error } else { error.with_target(peer.name().to_owned()) },
+            )
         })
     }
 }
 
 impl<T> std::fmt::Debug for StreamCall<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamCall")
-            .field("peer", &self.peer.name())
-            .field("method", &self.request.method)
-            .field("path", &self.request.path)
-            .finish_non_exhaustive()
+        self.draft.show("StreamCall", f)
     }
 }

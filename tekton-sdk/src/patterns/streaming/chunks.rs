@@ -14,12 +14,14 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
+    lines::{Line, Lines},
     numbers::Seen,
     peer_road::PeerRoad,
     source::{Source, Taken},
 };
 use crate::{
-    error::{Error, ErrorKind, Gap, Result},
+    error::{Error, ErrorKind, Gap, Result, Sent},
+    tekton::Peer,
     time::SharedClock,
     transport::{CallInfo, Request, Safety},
     wire::{
@@ -51,6 +53,7 @@ pub struct Chunks<T> {
 
 enum From<T> {
     Stream(Box<Source<PeerRoad>>, SharedClock),
+    Lines(Box<Lines>, Peer, SharedClock),
     Items(std::vec::IntoIter<Result<T>>),
     Over,
 }
@@ -68,6 +71,10 @@ impl<T> Unpin for Chunks<T> {}
 impl<T> Chunks<T> {
     pub(super) const fn of_stream(source: Box<Source<PeerRoad>>, clock: SharedClock) -> Self {
         Self { from: From::Stream(source, clock), held: None }
+    }
+
+    pub(super) fn of_lines(lines: Lines, peer: Peer, clock: SharedClock) -> Self {
+        Self { from: From::Lines(Box::new(lines), peer, clock), held: None }
     }
 
     /// Items that are there already, for those who stand in for a component in a test.
@@ -131,6 +138,7 @@ impl<T> Chunks<T> {
             From::Stream(source, _) if error.target().is_none() => {
                 error.with_target(source.road.peer.name().to_owned())
             }
+            From::Lines(_, peer, _) if error.target().is_none() => error.with_target(peer.name().to_owned()),
             _ => error,
         }
     }
@@ -162,12 +170,12 @@ impl<T: DeserializeOwned> Chunks<T> {
                     What::Nothing => {}
                 }
             }
-            let (source, clock) = match &mut self.from {
+            let polled = match &mut self.from {
                 From::Over => return Poll::Ready(None),
                 From::Items(items) => return Poll::Ready(items.next()),
-                From::Stream(source, clock) => (source, clock),
+                From::Stream(source, clock) => source.poll_event(cx, |road, event| read(road, event, clock)),
+                From::Lines(lines, _, clock) => lines.poll_line(cx, |line| read_line(line, clock)).map(Some),
             };
-            let polled = source.poll_event(cx, |road, event| read(road, event, clock));
             let Poll::Ready(event) = polled else { return Poll::Pending };
             match event {
                 Some(Ok((gap, what))) => {
@@ -217,12 +225,39 @@ fn read<T: DeserializeOwned>(
     let what = match event.kind {
         sse::MESSAGE => What::Item(event.json().map_err(Error::recoverable)),
         "end" => What::Last(None),
-        "error" => What::Last(Some(failure(event, clock))),
-        "item-error" => What::Item(Err(failure(event, clock).recoverable())),
+        "error" => What::Last(Some(failure(event.data.as_bytes(), clock))),
+        "item-error" => What::Item(Err(failure(event.data.as_bytes(), clock).recoverable())),
         // What a later version may say.
         _ => What::Nothing,
     };
     Taken::Give((gap, what))
+}
+
+/// Reads a line of the wire of streams.
+fn read_line<T: DeserializeOwned>(line: &[u8], clock: &SharedClock) -> (Option<Gap>, What<T>) {
+    let unreadable = |error| {
+        let what = "a line of the stream is not of the shape expected";
+        Error::new(ErrorKind::Codec, what).with_sent(Sent::Yes).with_source(error).recoverable()
+    };
+    let said = match serde_json::from_slice::<Line<'_>>(line) {
+        Ok(said) => said,
+        Err(error) => return (None, What::Item(Err(unreadable(error)))),
+    };
+    if let Some(gap) = said.gap {
+        return match serde_json::from_str::<Told>(gap.get()) {
+            Ok(Told { from, to }) => (Some(Gap::new(from, to)), What::Nothing),
+            Err(error) => (None, What::Item(Err(unreadable(error)))),
+        };
+    }
+    let what = match (said.item, said.item_error, said.end, said.error) {
+        (Some(item), ..) => What::Item(serde_json::from_str(item.get()).map_err(unreadable)),
+        (_, Some(problem), ..) => What::Item(Err(failure(problem.get().as_bytes(), clock).recoverable())),
+        (.., Some(_), _) => What::Last(None),
+        (.., Some(problem)) => What::Last(Some(failure(problem.get().as_bytes(), clock))),
+        // What a later version may say.
+        _ => What::Nothing,
+    };
+    (None, what)
 }
 
 /// A hole as the callee tells it.
@@ -237,9 +272,10 @@ fn lost(gap: Gap) -> Error {
 }
 
 /// The error that a problem tells of.
-fn failure(event: &sse::Event<'_>, clock: &SharedClock) -> Error {
-    let status = event.json::<Problem>().ok().and_then(|problem| StatusCode::from_u16(problem.status).ok());
-    let body = Bytes::copy_from_slice(event.data.as_bytes());
+fn failure(problem: &[u8], clock: &SharedClock) -> Error {
+    let body = Bytes::copy_from_slice(problem);
+    let said = serde_json::from_slice::<Problem>(problem).ok();
+    let status = said.and_then(|problem| StatusCode::from_u16(problem.status).ok());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     problem::read_failure(status, &HeaderMap::new(), &body, clock.wall())
 }
@@ -263,6 +299,7 @@ impl<T> fmt::Debug for Chunks<T> {
         let mut chunks = f.debug_struct("Chunks");
         match &self.from {
             From::Stream(source, _) => chunks.field("peer", &source.road.peer.name()).field("over", &source.is_over()),
+            From::Lines(_, peer, _) => chunks.field("peer", &peer.name()).field("over", &false),
             From::Items(items) => chunks.field("items", &items.len()),
             From::Over => chunks.field("over", &true),
         };

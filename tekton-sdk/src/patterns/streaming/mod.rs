@@ -31,6 +31,7 @@ mod chunks;
 mod config;
 mod decode;
 mod events;
+mod lines;
 mod machine;
 mod numbers;
 mod peer_road;
