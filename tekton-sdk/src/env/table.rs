@@ -177,6 +177,8 @@ pub const SETTINGS: &[Setting] = &[
         "the longest time an operation may take, whatever its caller allows; of a stream, until it begins"),
     Setting::new("host.header_timeout", "TEKTON_HOST_HEADER_TIMEOUT", time(MILLI, HOUR), Some("10s"),
         "the longest wait for a whole request head"),
+    Setting::new("host.write_timeout", "TEKTON_HOST_WRITE_TIMEOUT", time(Duration::ZERO, DAY), Some("5m"),
+        "how long a connection may take nothing of what is sent, until it is given up; 0 is for ever"),
     Setting::new("host.max_body_bytes", "TEKTON_HOST_MAX_BODY_BYTES", BODY, Some("16MiB"),
         "the largest request body that is read"),
     Setting::new("host.max_header_bytes", "TEKTON_HOST_MAX_HEADER_BYTES", Kind::Bytes { min: 8 << 10, max: 1 << 20 }, Some("64KiB"),

@@ -27,6 +27,7 @@ pub(crate) mod measured;
 mod numbers;
 mod openapi;
 mod operations;
+mod patience;
 mod refusal;
 mod router;
 mod run;

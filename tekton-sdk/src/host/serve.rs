@@ -234,6 +234,7 @@ impl Serve {
     async fn listen(&self, handler: Arc<dyn Handler>, clock: SharedClock) -> Result<Sockets> {
         let limits = ServerLimits {
             header_timeout: self.config.header_timeout,
+            write_timeout: self.config.write_timeout,
             max_header_bytes: self.config.max_header_bytes,
             max_connections: self.config.max_connections,
         };

@@ -21,6 +21,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::patience::Patience;
 #[cfg(feature = "websocket")]
 use super::ws::{self, Ask, Session, Upgrade, WsLimits};
 use crate::{
@@ -36,6 +37,8 @@ use crate::{
 pub struct ServerLimits {
     /// How long the head of a request may take, and how long a connection may idle. Default: 10 s.
     pub header_timeout: Duration,
+    /// How long a connection may take nothing of what is sent, until it is given up; zero is for ever. Default: 5 min.
+    pub write_timeout: Duration,
     /// The largest head, at least 8 KiB. Default: 64 KiB.
     pub max_header_bytes: usize,
     /// How many connections are open at once. Default: 10,000.
@@ -54,7 +57,12 @@ const SPARE_TIME: Duration = Duration::from_secs(2);
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self { header_timeout: Duration::from_secs(10), max_header_bytes: 64 * 1024, max_connections: 10_000 }
+        Self {
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(300),
+            max_header_bytes: 64 * 1024,
+            max_connections: 10_000,
+        }
     }
 }
 
@@ -313,6 +321,7 @@ impl<L: Listener> Accept<L> {
             let next = Next::default();
             let service = service_fn(|request| answer(&serving, request, peer, spare, &next));
             let work = async {
+                let stream = Patience::new(stream, serving.clock.clone(), serving.limits.write_timeout);
                 let connection = builder.serve_connection(TokioIo::new(stream), service);
                 #[cfg(feature = "websocket")]
                 let connection = connection.with_upgrades();

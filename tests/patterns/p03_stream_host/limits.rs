@@ -118,6 +118,33 @@ async fn a_socket_that_nobody_reads_from_holds_the_work_back() {
 }
 
 #[tokio::test]
+async fn a_connection_that_takes_nothing_for_too_long_is_given_up() {
+    for (operation, left) in [("flood", 0), ("deluge", 1)] {
+        let config = |config: HostConfig| config.with_write_timeout(60 * SECOND).with_stream_grace(600 * SECOND);
+        let (served, source, clock) = socket(config).await;
+        let mut answer = open(&served, &Ask::get(operation, "").accepting(EVENTS)).await;
+        source.until_held_back().await;
+        clock.advance(59 * SECOND);
+        let sent = source.sent();
+        while source.sent() == sent {
+            answer.chunk().await.unwrap().unwrap();
+        }
+        source.until_held_back().await;
+        clock.advance(59 * SECOND);
+        settle().await;
+        assert_eq!(source.running.load(Ordering::SeqCst), 1, "{operation}: something was taken meanwhile");
+        clock.advance(SECOND);
+        if left == 0 {
+            source.until_running(0).await;
+        }
+        // The connection is closed: what was on its way is read, and no end.
+        while let Ok(Some(_)) = answer.chunk().await {}
+        assert!(answer.chunk().await.is_err(), "{operation}");
+        assert_eq!(source.running.load(Ordering::SeqCst), left, "{operation}: the caller may come back to its work");
+    }
+}
+
+#[tokio::test]
 async fn a_closed_connection_stops_the_work_unless_somebody_may_come_back() {
     let (served, source, _) = socket(|config| config).await;
     let feeds = [source.feed(), source.feed()];

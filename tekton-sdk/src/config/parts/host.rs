@@ -63,6 +63,10 @@ pub struct HostConfig {
     /// The longest wait for a whole request head. Default: 10 s.
     #[serde(deserialize_with = "env::duration")]
     pub header_timeout: Duration,
+    /// How long a connection may take nothing of what is sent, until it is given up, and what runs for it with it; zero is for ever.
+    /// Default: 5 min.
+    #[serde(deserialize_with = "env::duration")]
+    pub write_timeout: Duration,
     /// The largest request body that is read. Default: 16 MiB.
     #[serde(deserialize_with = "env::bytes")]
     pub max_body_bytes: usize,
@@ -142,6 +146,7 @@ impl Default for HostConfig {
             advertise_host: None,
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(300),
             max_body_bytes: 16 << 20,
             max_header_bytes: 64 << 10,
             max_connections: 10_000,
@@ -211,6 +216,13 @@ impl HostConfig {
     #[must_use]
     pub const fn with_request_timeout(mut self, request_timeout: Duration) -> Self {
         self.request_timeout = request_timeout;
+        self
+    }
+
+    /// Sets [`Self::write_timeout`].
+    #[must_use]
+    pub const fn with_write_timeout(mut self, write_timeout: Duration) -> Self {
+        self.write_timeout = write_timeout;
         self
     }
 
@@ -405,6 +417,7 @@ impl HostConfig {
             self.advertise_host.as_deref().and_then(|advertise_host| env::check("host.advertise_host", advertise_host)),
             env::check("host.request_timeout", self.request_timeout),
             env::check("host.header_timeout", self.header_timeout),
+            env::check("host.write_timeout", self.write_timeout),
             env::check("host.max_body_bytes", self.max_body_bytes),
             env::check("host.max_header_bytes", self.max_header_bytes),
             env::check("host.max_connections", self.max_connections),
