@@ -2,9 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use http::StatusCode;
 use serde_json::json;
-use tekton_sdk::Tekton;
+use tekton_sdk::{
+    Tekton,
+    host::{Server, ServerLimits},
+    transport::{Handler, Inbound},
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{raw::Raw, *};
@@ -192,4 +198,43 @@ async fn a_peer_that_answers_pings_stays() {
         }
     }
     assert_eq!(raw.call(2, "echo", r#"{"value":1}"#).await["result"], 1);
+}
+
+/// Answers everything with half a megabyte.
+#[derive(Debug)]
+struct Wordy;
+
+#[async_trait::async_trait]
+impl Handler for Wordy {
+    async fn handle(&self, _: Inbound) -> Response {
+        Response::new(StatusCode::OK, Bytes::from(format!("\"{}\"", "x".repeat(500_000))))
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_stays_although_its_pongs_are_not_read() {
+    let (clock, loopback) = (ManualClock::new(), ([127, 0, 0, 1], 0).into());
+    let shared = SharedClock::new(clock.clone());
+    let server = Server::bind(loopback, Arc::new(Wordy), ServerLimits::default(), shared).await.unwrap();
+    let mut raw = Raw::open(&format!("http://{}", server.local_addr())).await;
+    for id in 0..100 {
+        raw.say(format!(r#"{{"jsonrpc":"2.0","method":"fill","id":{id}}}"#)).await;
+    }
+    // Of 50 MB it takes some in each interval: far from all, and the host, which has enough to write, reads nothing.
+    for _ in 0..5 {
+        assert!(raw.hear().await["result"].is_string());
+        for _ in 0..8 {
+            raw.hear().await;
+        }
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(20 * SECOND);
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+    for _ in 0..100 - 5 * 9 {
+        assert!(raw.hear().await["result"].is_string());
+    }
 }

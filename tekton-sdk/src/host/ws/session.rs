@@ -168,8 +168,13 @@ impl Running {
                 self.table.remove(&id);
             }
         }
+        let waiting = self.out.bytes();
         if let Poll::Ready(written) = self.socket.poll_write(cx, &self.out) {
             written?;
+        }
+        if waiting > STOP_BYTES && self.out.bytes() < waiting {
+            // Its pongs are not read now; that it takes what is written is a sign of life too.
+            self.pulse.heard();
         }
         for _ in 0..AT_ONCE {
             if self.out.bytes() > STOP_BYTES {

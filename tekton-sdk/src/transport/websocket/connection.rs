@@ -170,6 +170,10 @@ impl Connection {
     /// The other side says something about a call, or asks something itself, which is refused.
     fn told(&self, request: &Request<'_>, feeds: &mut HashMap<u64, Feed>, sending: &mut HashMap<u64, Credit>) {
         if let Some(id) = &request.id {
+            // Whoever asks on and on without reading is not answered any more.
+            if self.out.is_full() {
+                return self.count_unasked();
+            }
             self.out.push(Response::new(id.clone(), Err(RpcError::method_not_found())).encode(), None);
             return;
         }
@@ -242,4 +246,22 @@ impl Connection {
 
 fn interrupted(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Interrupted, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_calls_from_the_other_side_is_answered_only_as_far_as_it_reads() {
+        let endpoint = Endpoint::parse("ws://127.0.0.1:1").unwrap();
+        let connection = Connection::new(endpoint, 8, 1 << 20);
+        for id in 0..100_000 {
+            let message = format!(r#"{{"jsonrpc":"2.0","method":"x","id":{id}}}"#);
+            connection.receive(&message.into());
+        }
+        assert!(connection.out.bytes() < 300 << 10, "{} bytes wait", connection.out.bytes());
+        assert!(connection.unasked() > 90_000);
+        assert!(connection.out.pop().unwrap().text.contains("-32601"));
+    }
 }

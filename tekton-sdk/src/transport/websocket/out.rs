@@ -67,7 +67,8 @@ impl Out {
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether so much waits that nothing is to be added which can wait.
+    pub(super) fn is_full(&self) -> bool {
         let queue = self.lock();
         queue.bytes > FULL_BYTES && !queue.closed
     }
