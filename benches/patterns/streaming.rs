@@ -11,10 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tekton_sdk::{
-    Peer, Tekton, async_trait,
-    host::{Server, ServerLimits},
+    Component, Peer, Tekton, async_trait,
+    contract::{Descriptor, Operation},
+    host::{Operations, Server, ServerLimits},
     patterns::streaming::SseClient,
     time::SharedClock,
     transport::{Body, Handler, Inbound, MemoryTransport, Response},
@@ -29,10 +30,16 @@ const ITEMS: usize = 4096;
 /// How much of the body comes at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Token {
     id: u64,
     text: String,
+}
+
+impl Token {
+    fn new(id: u64) -> Self {
+        Self { id: 100_000 + id, text: "a".repeat(77) }
+    }
 }
 
 /// Answers everything with the same stream of tokens, 100 bytes each.
@@ -42,9 +49,8 @@ struct Tokens(Bytes);
 impl Tokens {
     fn new() -> Self {
         let mut body = Vec::new();
-        for id in 0..ITEMS {
-            let id = 100_000 + id;
-            let data = format!(r#"{{"id":{id},"text":"{}"}}"#, "a".repeat(77));
+        for id in 0..ITEMS as u64 {
+            let data = serde_json::to_string(&Token::new(id)).expect("it is plain data");
             assert_eq!(data.len(), 100);
             Block::data(&data).encode(&mut body).expect("it has neither type nor id");
         }
@@ -62,6 +68,40 @@ impl Handler for Tokens {
         let answer = Response::new(StatusCode::OK, Body::stream(stream::iter(pieces.map(piece))));
         answer.with_header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))
     }
+}
+
+/// The same tokens, made one by one.
+struct Source;
+
+impl Component for Source {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new("source", "1.0.0")
+    }
+
+    fn operations(self: Arc<Self>) -> Operations {
+        const PLAIN: Operation = Operation::read("plain", "Gives tokens.").streams();
+        const RESUMABLE: Operation = Operation::read("resumable", "Gives tokens to those who come back.").resumable();
+        const ONE: Operation = Operation::read("one", "Gives one token.");
+        let all = || stream::iter((0..ITEMS as u64).map(|id| Ok(Token::new(id))));
+        Operations::new()
+            .on_stream(&self, PLAIN, move |_, _, _| async move { Ok(all()) })
+            .on_stream(&self, RESUMABLE, move |_, _, _| async move { Ok(all()) })
+            .on(&self, ONE, |_, _, _| async { Ok(Token::new(0)) })
+    }
+}
+
+/// The component on a thread of its own.
+fn serve_source() -> String {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        runtime().block_on(async move {
+            let tekton = Tekton::builder().build().expect("the settings are the defaults");
+            let served = Source.serve(&tekton).instance("1").start().await.expect("loopback has a free port");
+            tell.send(served.endpoint().to_owned()).expect("the starter waits for the address");
+            std::future::pending::<()>().await;
+        });
+    });
+    told.recv().expect("the component tells its address before anything else")
 }
 
 /// The server on a thread of its own; it runs until the process ends.
@@ -87,11 +127,11 @@ fn streams(items: u64) -> u64 {
     items.div_ceil(ITEMS as u64)
 }
 
-/// Reads whole streams of this peer.
-fn chunks(runtime: &Runtime, peer: &Peer, items: u64) {
+/// Reads whole streams of this operation.
+fn chunks(runtime: &Runtime, peer: &Peer, operation: &str, items: u64) {
     runtime.block_on(async {
         for _ in 0..streams(items) {
-            let mut tokens = peer.stream::<Token>("tokens").await.expect("the answer is a stream");
+            let mut tokens = peer.stream::<Token>(operation).await.expect("the answer is a stream");
             let mut read = 0;
             while let Some(token) = tokens.next().await {
                 let token = token.expect("it is a token");
@@ -104,6 +144,44 @@ fn chunks(runtime: &Runtime, peer: &Peer, items: u64) {
 }
 
 pub(crate) fn run(selection: &Selection) {
+    whole(selection);
+    first(selection);
+}
+
+/// An operation is a stream that is begun, read up to its first item, and dropped.
+fn first(selection: &Selection) {
+    let title = "streaming: until the first item has come";
+    if !selection.takes(title) {
+        return;
+    }
+    let (runtime, endpoint) = (runtime(), serve_source());
+    let source = Tekton::builder().build().and_then(|tekton| tekton.peer_at(&endpoint)).expect("the endpoint is right");
+    let first = |operation: &'static str| {
+        let (runtime, source) = (&runtime, &source);
+        move |operations| {
+            runtime.block_on(async {
+                for _ in 0..operations {
+                    let mut tokens = source.stream::<Token>(operation).await.expect("the answer is a stream");
+                    keep(tokens.next().await.expect("it has not ended").expect("it is a token").id);
+                    tokens.cancel().await.expect("the callee stops");
+                }
+            });
+        }
+    };
+    Table::new(title)
+        .case("limit: a call that answers one token", |operations| {
+            runtime.block_on(async {
+                for _ in 0..operations {
+                    keep(source.request::<Token>("one").await.expect("it answers").into_inner().id);
+                }
+            });
+        })
+        .case("tekton, a plain stream", first("plain"))
+        .case("tekton, one that can be resumed, and its cancel", first("resumable"))
+        .run(selection);
+}
+
+fn whole(selection: &Selection) {
     let title = "streaming: tokens of 100 bytes, end to end";
     if !selection.takes(title) {
         return;
@@ -116,6 +194,8 @@ pub(crate) fn run(selection: &Selection) {
     let far = Tekton::builder().build().and_then(|tekton| tekton.peer_at(&format!("http://{address}")));
     let (near, far) = (near.expect("the endpoint is right"), far.expect("the endpoint is right"));
     let url = format!("http://{address}/tokens");
+    let source = Tekton::builder().build().and_then(|tekton| tekton.peer_at(&serve_source()));
+    let source = source.expect("the endpoint is right");
     Table::new(title)
         .case("limit: the bytes alone, decoder and serde_json", |items| {
             for _ in 0..streams(items) {
@@ -130,8 +210,10 @@ pub(crate) fn run(selection: &Selection) {
                 }
             }
         })
-        .case("tekton, Chunks in memory", |items| chunks(&runtime, &near, items))
-        .case("tekton, Chunks over a socket", |items| chunks(&runtime, &far, items))
+        .case("tekton, Chunks in memory", |items| chunks(&runtime, &near, "tokens", items))
+        .case("tekton, Chunks over a socket", |items| chunks(&runtime, &far, "tokens", items))
+        .case("tekton, Chunks of a component over a socket", |items| chunks(&runtime, &source, "plain", items))
+        .case("tekton, the same, to be resumed", |items| chunks(&runtime, &source, "resumable", items))
         .case("tekton, SseClient over a socket", |items| {
             runtime.block_on(async {
                 for _ in 0..streams(items) {
