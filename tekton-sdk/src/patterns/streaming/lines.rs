@@ -31,7 +31,7 @@ pub(super) struct Lines {
 }
 
 /// What a line says; what a later version may say beside it is passed over.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, bound = "")]
 pub(super) struct Line<'a> {
     #[serde(borrow, deserialize_with = "there")]
@@ -44,12 +44,6 @@ pub(super) struct Line<'a> {
     pub(super) end: Option<&'a RawValue>,
     #[serde(borrow, deserialize_with = "there")]
     pub(super) error: Option<&'a RawValue>,
-}
-
-impl Default for Line<'_> {
-    fn default() -> Self {
-        Self { item: None, item_error: None, gap: None, end: None, error: None }
-    }
 }
 
 /// Of what is there, `null` is no absence.
