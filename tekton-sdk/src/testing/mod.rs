@@ -7,7 +7,7 @@
 //! | [`FakeComponent`] | a whole peer that answers, fails, waits, hangs or panics as planned |
 //! | [`Plan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
-//! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`FaultyTransport`], [`FaultyDirectory`], [`FaultyBroker`] | any transport, directory or broker, with planned faults on the way |
 //! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
 //! | [`conformance`] | the laws of every seam, run over any backend with one line |
@@ -31,7 +31,9 @@ pub use bed::TestBed;
 pub use block_on::block_on;
 pub use component::{Calls, FakeComponent, RecordedCall};
 pub use events::{EventLog, RecordedEvent};
-pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
+pub use faulty::{
+    BrokerFaults, CallFault, DeliveryFault, FaultPlan, FaultyBroker, FaultyDirectory, FaultyTransport, PublishFault,
+};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
 pub use plans::{Plan, Plans};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};

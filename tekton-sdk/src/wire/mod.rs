@@ -14,14 +14,17 @@
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
 //! | [`spend`] | `X-Tekton-Budget` and `X-Tekton-Spent` |
+//! | [`cloudevents`] | CloudEvents 1.0 in the JSON format |
 //! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
 //! | [`sse`] | event streams, as the HTML standard has them |
 
 #[cfg(test)]
 mod arbitrary;
 mod lenient;
+mod rfc3339;
 
 pub mod baggage;
+pub mod cloudevents;
 pub mod forwarded;
 pub mod headers;
 pub mod health;

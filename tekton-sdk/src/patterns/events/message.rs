@@ -93,7 +93,7 @@ impl Message {
         self
     }
 
-    /// Adds an attribute, in place of one of this name.
+    /// Adds an attribute, in place of one of this name: lower-case letters and digits, or no broker takes it.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         Arc::make_mut(self.attributes.get_or_insert_default()).insert(name.into(), value.into());
@@ -200,6 +200,15 @@ impl Message {
             let what = format!("an event on topic {} has {size} bytes, at most {max_bytes} are allowed", self.topic);
             return Err(Error::invalid(what));
         }
+        let named = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        if let Some((name, _)) = self.attributes().find(|(name, _)| !named(name)) {
+            let shown: String = name.chars().take(40).collect();
+            return Err(Error::invalid(format!(
+                "{shown:?} is no name of an event's attribute: lower-case letters and digits are"
+            )));
+        }
         let texts = [("id", self.id()), ("key", self.own_key()), ("source", self.source())];
         let attributes = self.attributes().flat_map(|(name, value)| [("attribute", name), ("attribute", value)]);
         for (what, text) in texts.into_iter().filter_map(|(what, text)| Some((what, text?))).chain(attributes) {
@@ -272,6 +281,8 @@ mod tests {
         assert!(message.check(message.size_bytes()).is_ok());
         let error = message.check(100).unwrap_err().to_string();
         assert!(error.contains("at most 100 are allowed"), "{error}");
+        let error = message.clone().with_attribute("<b>", "x").check(10_000).unwrap_err().to_string();
+        assert!(error.contains("\"<b>\" is no name"), "{error}");
         let error = message.with_id("i".repeat(1025)).check(10_000).unwrap_err().to_string();
         assert!(error.contains("the id of an event"), "{error}");
     }

@@ -30,6 +30,7 @@
 
 mod acks;
 mod broker;
+mod cloud;
 mod config;
 mod connection;
 mod cursor;

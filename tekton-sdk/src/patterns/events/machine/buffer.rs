@@ -360,7 +360,7 @@ mod tests {
             let mut open = BTreeMap::new();
             let (mut sequence, mut last, mut over) = (0, 0, false);
             let mut dropped = 0;
-            let check = |popped, open: &mut BTreeMap<u64, Thing>, last: &mut u64| match popped {
+            let check = |popped: Popped<Thing>, open: &mut BTreeMap<u64, Thing>, last: &mut u64| match popped {
                 Popped::Item(item) => {
                     prop_assert!(item.sequence() > *last, "in order");
                     *last = item.sequence();
@@ -386,6 +386,7 @@ mod tests {
                 }
                 sequence += 1;
                 let item = Thing(sequence, bytes, key);
+                let replaced = buffer.replaced();
                 match buffer.push(item.clone()) {
                     Pushed::Full | Pushed::Overflowed => {
                         prop_assert!(matches!(policy, Backpressure::Block | Backpressure::Fail));
@@ -393,8 +394,10 @@ mod tests {
                     }
                     Pushed::Kept | Pushed::Dropped(_) => {
                         prop_assert!(!over);
-                        if policy == Backpressure::KeepLatest {
-                            open.retain(|_, other| other.2 != key);
+                        if buffer.replaced() > replaced {
+                            prop_assert_eq!(policy, Backpressure::KeepLatest);
+                            let newest = open.iter().rfind(|(_, other)| other.2 == key).map(|(place, _)| *place);
+                            open.remove(&newest.expect("one of its key waited"));
                         }
                         open.insert(sequence, item);
                     }
