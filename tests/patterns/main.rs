@@ -5,6 +5,7 @@ mod cache;
 mod configuration;
 mod conformance;
 mod conformance_bites;
+mod conformance_broker;
 mod data;
 mod errors;
 mod fallback;
