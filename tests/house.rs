@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "wire", "env", "telemetry", "context", "rules"],
     &["transport", "directory", "policy"],
     &["tekton"],
-    &["request", "breaker", "landmarks", "streaming"],
+    &["request", "breaker", "events", "landmarks", "streaming"],
     &["config"],
     &["host"],
     &["blocking", "service"],

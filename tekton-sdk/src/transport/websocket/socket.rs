@@ -10,8 +10,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{Sink, future::poll_fn};
 use tokio::io::{AsyncRead, AsyncWrite};
-#[cfg(feature = "host")]
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
