@@ -41,7 +41,7 @@ pub(super) struct MemoryFeed {
 enum Found {
     Event(Queued, u32),
     Popped(Popped<Queued>),
-    Gap(Gap),
+    Gap(Box<Gap>),
     /// The history is to be read first.
     Replay,
     Nothing(Option<Instant>),
@@ -82,7 +82,7 @@ impl MemoryFeed {
         }
         self.watched = inner.draining;
         if let Some(gap) = inner.gap.take() {
-            return Found::Gap(gap);
+            return Found::Gap(Box::new(gap));
         }
         let mut due = None;
         let mut may_hand_over = true;
@@ -126,7 +126,7 @@ impl MemoryFeed {
             Popped::Lost(lost) => {
                 let at = |sequence| Cursor::new(self.shared.epoch, sequence);
                 let gap = Gap::new(at(lost.from), at(lost.to), GapReason::Overflow).with_lost(lost.count);
-                Some(Ok(Incoming::Gap(gap)))
+                Some(Ok(Incoming::gap(gap)))
             }
             Popped::Overflowed => {
                 self.ended = true;
