@@ -275,3 +275,24 @@ async fn a_member_that_hangs_loses_its_event_to_another() {
     bed.clock.advance(Duration::from_secs(60));
     assert!(is_silent(&mut one) && is_silent(&mut two));
 }
+
+#[tokio::test]
+async fn a_member_that_drains_settles_what_it_has_and_leaves_the_rest_to_the_others() {
+    let bed = Bed::new();
+    let member = || bed.events.subscribe::<u64>("a").acked().group("workers");
+    let (mut one, mut two) = (member().await.unwrap(), member().await.unwrap());
+    for n in 0..4 {
+        bed.publish("a", n).await;
+    }
+    let had = event(&mut one).await;
+    one.drain();
+    assert!(one.next().await.is_none());
+    had.ack().await.unwrap();
+    for n in 1..4 {
+        let event = event(&mut two).await;
+        assert_eq!((event.data().unwrap(), event.number()), (n, 1));
+        event.ack().await.unwrap();
+    }
+    drop(one);
+    assert!(is_silent(&mut two));
+}

@@ -102,11 +102,17 @@ pub enum Incoming {
         /// Which delivery of this event it is, the first is 1; 0 where nothing is acknowledged.
         delivery: u32,
     },
-    /// Events that will not come.
-    Gap(Gap),
+    /// Events that will not come. In a box, because it is rare and events are small.
+    Gap(Box<Gap>),
 }
 
 impl Incoming {
+    /// Events that will not come.
+    #[must_use]
+    pub fn gap(gap: Gap) -> Self {
+        Self::Gap(Box::new(gap))
+    }
+
     /// An event that need not be acknowledged.
     #[must_use]
     pub const fn event(published: Arc<Published>, ordinal: u64) -> Self {

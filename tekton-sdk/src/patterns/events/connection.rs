@@ -75,7 +75,7 @@ impl Connection {
     ///
     /// # Cancel safety
     /// Dropping the future ends the wait.
-    pub async fn until(&mut self, wanted: impl Fn(ConnectionState) -> bool) -> bool {
+    pub async fn until(&mut self, wanted: impl Fn(ConnectionState) -> bool + Send + Sync) -> bool {
         self.0.wait_for(|state| wanted(*state)).await.is_ok()
     }
 }

@@ -154,6 +154,13 @@ impl Publisher {
     }
 }
 
+/// Where dead letters go, if not to the same broker, on which topic, and after how many deliveries.
+struct Burial {
+    broker: Option<Arc<dyn Broker>>,
+    topic: String,
+    after: u32,
+}
+
 /// A subscription that is being set up; await it. Without options it hears new events, 1024 of which wait, and the oldest are
 /// dropped and told as a gap when there are more; nothing is acknowledged.
 #[must_use = "a subscription begins when this is awaited"]
@@ -161,7 +168,7 @@ pub struct Subscribe<T> {
     events: Events,
     filters: Vec<String>,
     interest: Interest,
-    dead_letters: Option<(Option<Arc<dyn Broker>>, String, u32)>,
+    dead_letters: Option<Burial>,
     again_after: (Duration, Duration),
     ids: usize,
     data: PhantomData<fn() -> T>,
@@ -227,13 +234,13 @@ impl<T> Subscribe<T> {
     /// Hands an event over so many times at most, then publishes it on this topic of the same broker. It is let go only when that
     /// is confirmed; until then it comes again, and is not handed to the subscriber. Switches acknowledgements on.
     pub fn dead_letters(mut self, topic: impl AsRef<str>, after: u32) -> Self {
-        self.dead_letters = Some((None, topic.as_ref().to_owned(), after));
+        self.dead_letters = Some(Burial { broker: None, topic: topic.as_ref().to_owned(), after });
         self.acked()
     }
 
     /// The same with another broker.
     pub fn dead_letters_to(mut self, broker: Arc<dyn Broker>, topic: impl AsRef<str>, after: u32) -> Self {
-        self.dead_letters = Some((Some(broker), topic.as_ref().to_owned(), after));
+        self.dead_letters = Some(Burial { broker: Some(broker), topic: topic.as_ref().to_owned(), after });
         self.acked()
     }
 
@@ -249,8 +256,10 @@ impl<T> Subscribe<T> {
         self.interest.filters = filters.collect::<Result<_>>()?;
         let dead_letters = match self.dead_letters {
             None => None,
-            Some((_, _, 0)) => return Err(Error::config("`dead_letters` needs at least 1 delivery before")),
-            Some((other, topic, after)) => {
+            Some(Burial { after: 0, .. }) => {
+                return Err(Error::config("`dead_letters` needs at least 1 delivery before"));
+            }
+            Some(Burial { broker: other, topic, after }) => {
                 let topic = Topic::parse(&topic)?;
                 let letters = DeadLetters { broker: other.unwrap_or_else(|| Arc::clone(&broker)), topic, after };
                 // A letter that comes back would be buried again and again.

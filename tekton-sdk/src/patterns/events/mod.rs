@@ -79,8 +79,7 @@ impl Tekton {
     pub fn events(&self) -> Events {
         let Shared(broker) = self.setting().unwrap_or_default();
         let broker = broker.get_or_init(|| {
-            let broker = MemoryBroker::new(MemoryBrokerConfig::default(), self.clock().clone(), self.random());
-            let broker = broker.expect("the defaults make sense, as a test shows");
+            let broker = MemoryBroker::with_defaults(self.clock().clone(), self.random());
             Arc::new(broker.with_observers(self.observers().clone()))
         });
         Events::shared(Arc::clone(broker), self.clock().clone())

@@ -244,7 +244,7 @@ impl<T> Subscription<T> {
             Incoming::Gap(gap) => {
                 self.counts.gaps += 1;
                 self.last = Some(gap.to);
-                Some(Heard::Gap(gap))
+                Some(Heard::Gap(*gap))
             }
         }
     }

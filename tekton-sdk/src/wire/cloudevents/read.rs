@@ -16,6 +16,9 @@ use crate::{
     wire::lenient,
 };
 
+/// Looks at the text of an attribute of this name.
+type Check = fn(&str, &str) -> Result<()>;
+
 /// The members of an object, in their order and as they came.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -63,7 +66,7 @@ pub(super) fn parse(json: &[u8]) -> Result<CloudEvent> {
     }
     let (id, source, kind) = (members.required("id")?, members.required("source")?, members.required("type")?);
     let mut event = CloudEvent::new(id, source, kind)?;
-    let optional: [(&str, fn(&str, &str) -> Result<()>, &mut Option<String>); 4] = [
+    let optional: [(&str, Check, &mut Option<String>); 4] = [
         ("subject", check::text, &mut event.subject),
         ("time", check::time, &mut event.time),
         ("datacontenttype", check::media_type, &mut event.datacontenttype),

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::super::{
     Backpressure, FeedCounts, Gap, Interest, Published,
-    machine::{Buffer, Item, Pushed, Told, Unsettled},
+    machine::{Buffer, Item, Popped, Pushed, Told, Unsettled},
 };
 
 /// An event and its size, which is not counted again for each subscription.
@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) gap: Option<Gap>,
     pub(super) unsettled: Option<Unsettled<Queued>>,
     pub(super) members: Vec<Member>,
+    /// Whether one of them waits.
+    waited_for: bool,
     /// Takes nothing more in.
     pub(super) draining: bool,
     /// Gives nothing more out.
@@ -87,6 +89,7 @@ impl Channel {
             gap: None,
             unsettled,
             members: Vec::new(),
+            waited_for: false,
             draining: false,
             closed: false,
             told: Told::new(slow_window),
@@ -123,8 +126,41 @@ impl Channel {
 }
 
 impl Inner {
+    /// Leaves the waker of a member that waits for something to happen.
+    pub(super) fn wait(&mut self, member: u64, waker: &Waker) {
+        if let Some(me) = self.members.iter_mut().find(|other| other.id == member) {
+            match &mut me.waker {
+                Some(known) => known.clone_from(waker),
+                place => *place = Some(waker.clone()),
+            }
+            self.waited_for = true;
+        }
+    }
+
+    /// Takes out what comes next, and so much of what follows into the hands of the only member.
+    pub(super) fn take(&mut self, batch: usize, in_hand: &mut VecDeque<Popped<Queued>>) -> Option<Popped<Queued>> {
+        let first = match self.backlog.pop_front() {
+            Some(event) => {
+                // The gap of a later overflow begins where the history ended.
+                self.buffer.passed(event.published.cursor.sequence());
+                return Some(Popped::Item(event));
+            }
+            None => self.buffer.pop()?,
+        };
+        for _ in 1..batch.min(self.buffer.waiting() + 1) {
+            match self.buffer.pop() {
+                Some(Popped::Overflowed) | None => break,
+                Some(next) => in_hand.push_back(next),
+            }
+        }
+        Some(first)
+    }
+
     /// Collects those who wait for something to happen.
     pub(super) fn wake(&mut self, wakers: &mut Vec<Waker>) {
+        if !std::mem::take(&mut self.waited_for) {
+            return;
+        }
         wakers.extend(self.members.iter_mut().filter_map(|member| member.waker.take()));
     }
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::{
     super::{Backpressure, Cursor, Feed, FeedCounts, Gap, GapReason, Incoming, Outcome, Settle, machine::Popped},
     Shared,
-    channel::{Channel, Inner, Queued},
+    channel::{Channel, Queued},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -41,7 +41,7 @@ pub(super) struct MemoryFeed {
 enum Found {
     Event(Queued, u32),
     Popped(Popped<Queued>),
-    Gap(Gap),
+    Gap(Box<Gap>),
     /// The history is to be read first.
     Replay,
     Nothing(Option<Instant>),
@@ -74,27 +74,35 @@ impl MemoryFeed {
 
     /// Looks into the queue; where nothing is found, the waker is left.
     fn look(&mut self, cx: &Context<'_>) -> Found {
-        let channel = Arc::clone(&self.channel);
+        let Self { shared, channel, member, batch, in_hand, .. } = self;
         let mut inner = channel.lock();
-        if inner.closed {
+        // Of a group, the others go on with what waits.
+        if inner.closed || (self.draining && inner.members.len() > 1) {
             return Found::End;
         }
         self.watched = inner.draining;
         if let Some(gap) = inner.gap.take() {
-            return Found::Gap(gap);
+            return Found::Gap(Box::new(gap));
         }
         let mut due = None;
         let mut may_hand_over = true;
-        if let (Some(unsettled), Some(acks)) = (&mut inner.unsettled, self.channel.interest.acks) {
-            if let Some((event, delivery)) = unsettled.take_due(self.shared.clock.now(), self.member) {
+        if let (Some(unsettled), Some(acks)) = (&mut inner.unsettled, channel.interest.acks) {
+            if let Some((event, delivery)) = unsettled.take_due(shared.clock.now(), *member) {
                 return Found::Event(event, delivery);
             }
             may_hand_over = unsettled.len() < acks.max_unsettled;
             due = unsettled.next_due();
         }
         if may_hand_over {
-            if let Some(found) = self.take(&mut inner) {
-                return found;
+            if let Some(first) = inner.take(*batch, in_hand) {
+                return match (&mut inner.unsettled, first) {
+                    (Some(unsettled), Popped::Item(event)) => {
+                        let sequence = event.published.cursor.sequence();
+                        unsettled.hand_over(shared.clock.now(), *member, sequence, event.clone());
+                        Found::Event(event, 1)
+                    }
+                    (_, first) => Found::Popped(first),
+                };
             }
             if inner.replay.is_some() {
                 return Found::Replay;
@@ -103,39 +111,8 @@ impl MemoryFeed {
         if (inner.draining || self.draining) && inner.is_done() {
             return Found::End;
         }
-        if let Some(me) = inner.members.iter_mut().find(|member| member.id == self.member) {
-            match &mut me.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                waker => *waker = Some(cx.waker().clone()),
-            }
-        }
+        inner.wait(*member, cx.waker());
         Found::Nothing(due)
-    }
-
-    /// Takes out of the queue what comes next, and what may be taken with it.
-    fn take(&mut self, inner: &mut Inner) -> Option<Found> {
-        let first = match inner.backlog.pop_front() {
-            Some(event) => {
-                // The gap of a later overflow begins where the history ended.
-                inner.buffer.passed(event.published.cursor.sequence());
-                Popped::Item(event)
-            }
-            None => inner.buffer.pop()?,
-        };
-        for _ in 1..self.batch {
-            match inner.buffer.pop() {
-                Some(Popped::Overflowed) | None => break,
-                Some(next) => self.in_hand.push_back(next),
-            }
-        }
-        match (&mut inner.unsettled, first) {
-            (Some(unsettled), Popped::Item(event)) => {
-                let sequence = event.published.cursor.sequence();
-                unsettled.hand_over(self.shared.clock.now(), self.member, sequence, event.clone());
-                Some(Found::Event(event, 1))
-            }
-            (_, first) => Some(Found::Popped(first)),
-        }
     }
 
     fn give(&mut self, event: Queued, delivery: u32) -> Incoming {
@@ -149,7 +126,7 @@ impl MemoryFeed {
             Popped::Lost(lost) => {
                 let at = |sequence| Cursor::new(self.shared.epoch, sequence);
                 let gap = Gap::new(at(lost.from), at(lost.to), GapReason::Overflow).with_lost(lost.count);
-                Some(Ok(Incoming::Gap(gap)))
+                Some(Ok(Incoming::gap(gap)))
             }
             Popped::Overflowed => {
                 self.ended = true;

@@ -99,6 +99,11 @@ impl MemoryBroker {
         Ok(broker)
     }
 
+    /// A broker with the default bounds.
+    pub(super) fn with_defaults(clock: SharedClock, random: &Random) -> Self {
+        Self::with(MemoryBrokerConfig::default(), clock, random.next_u64())
+    }
+
     fn with(config: MemoryBrokerConfig, clock: SharedClock, epoch: u64) -> Self {
         let (reporter, _) = Connection::new(ConnectionState::Up);
         let state = Mutex::new(State::new(&config, epoch));
@@ -132,7 +137,7 @@ impl MemoryBroker {
 impl Default for MemoryBroker {
     /// With the default bounds and the runtime's clock.
     fn default() -> Self {
-        Self::with(MemoryBrokerConfig::default(), SharedClock::default(), Random::new().next_u64())
+        Self::with_defaults(SharedClock::default(), &Random::new())
     }
 }
 
@@ -141,7 +146,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_publish(&self, message: &Message, bytes: usize) -> Result<Tried> {
+    fn try_publish(&self, message: Message, bytes: usize) -> Result<Tried> {
         let mut after = After::default();
         let tried = {
             let mut state = self.lock();
@@ -283,15 +288,15 @@ impl Shared {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Broker for MemoryBroker {
-    async fn publish(&self, message: Message) -> Result<Receipt> {
+    async fn publish(&self, mut message: Message) -> Result<Receipt> {
         let shared = &*self.0;
-        message.check(shared.config.max_event_bytes)?;
-        let bytes = message.size_bytes();
+        let bytes = message.check(shared.config.max_event_bytes)?;
         let mut deadline = None;
         loop {
-            match shared.try_publish(&message, bytes)? {
+            match shared.try_publish(message, bytes)? {
                 Tried::Published(cursor) => return Ok(Receipt::at(cursor)),
-                Tried::Full(channel) => {
+                Tried::Full(channel, refused) => {
+                    message = refused;
                     let deadline =
                         *deadline.get_or_insert_with(|| Deadline::after(shared.clock.now(), shared.config.max_block));
                     shared.until_room(&channel, bytes, deadline).await?;

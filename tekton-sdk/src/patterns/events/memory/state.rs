@@ -13,7 +13,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 
 /// For how many topics it is remembered who listens.
-const MAX_ROUTES: usize = 4096;
+const MAX_ROUTES: usize = 16_384;
 /// How many events of the history are looked at, and taken, under one lock.
 const LOOK: usize = 512;
 const TAKE: usize = 64;
@@ -49,8 +49,8 @@ struct Route {
 /// What came of an attempt to publish.
 pub(super) enum Tried {
     Published(Cursor),
-    /// This subscription has no room.
-    Full(Arc<Channel>),
+    /// This subscription has no room for the message.
+    Full(Arc<Channel>, Message),
 }
 
 fn closed() -> Error {
@@ -81,10 +81,10 @@ impl State {
         self.history.first().unwrap_or(self.sequence + 1)
     }
 
-    /// Hands an event to everybody who listens, or to nobody.
+    /// Hands an event to everybody who listens, or gives it back with the one who has no room.
     pub(super) fn publish(
         &mut self,
-        message: &Message,
+        message: Message,
         bytes: usize,
         time: SystemTime,
         after: &mut After,
@@ -92,19 +92,22 @@ impl State {
         if self.phase != Phase::Open {
             return Err(closed());
         }
-        if !self.routes.contains_key(message.topic()) {
-            self.learn(message.topic());
-        }
-        let route = self.routes.get(message.topic()).expect("it was learned above");
+        let route = match self.routes.get(message.topic()) {
+            Some(route) => route,
+            None => {
+                self.learn(message.topic());
+                self.routes.get(message.topic()).expect("it was learned this moment")
+            }
+        };
         if route.blocks {
             let full = |channel: &&Arc<Channel>| channel.blocks() && !channel.lock().buffer.has_room(bytes);
             if let Some(full) = route.channels.iter().find(full) {
-                return Ok(Tried::Full(Arc::clone(full)));
+                return Ok(Tried::Full(Arc::clone(full), message));
             }
         }
         self.sequence += 1;
         let cursor = Cursor::new(self.epoch, self.sequence);
-        let event = Queued { published: Arc::new(Published::new(cursor, time, message.clone())), bytes };
+        let event = Queued { published: Arc::new(Published::new(cursor, time, message)), bytes };
         self.history.push(&event);
         for channel in &route.channels {
             channel.push(&event, after);
