@@ -131,6 +131,7 @@ mod bites {
         what_is_not_declared_is_rejected: DeclaresNothing
         a_connection_is_up: NeverComesUp
         what_followed_a_cursor_is_heard: BeginsNow
+        a_feed_that_was_lost_unheard_is_taken_up_where_it_began: ForgetsBeginnings
         the_oldest_event_that_is_kept_is_heard_first: BeginsNow
         what_was_published_since_a_time_is_heard: BeginsWithTheOldest
         a_replay_goes_over_to_what_is_published_without_a_hole: FallsSilent
@@ -177,6 +178,7 @@ enum Bug {
     CutsMessages,
     DeclaresNothing,
     NeverComesUp,
+    ForgetsBeginnings,
     FallsSilent,
     HidesGaps,
     ForgetsHistory,
@@ -319,6 +321,11 @@ impl Feed for BuggyFeed {
             }
             return Poll::Ready(Some(Ok(came)));
         }
+    }
+
+    fn begins_after(&self) -> Option<Cursor> {
+        let began = self.inner.as_ref()?.begins_after()?;
+        Some(if self.bug == Bug::ForgetsBeginnings { Cursor::new(began.epoch(), 0) } else { began })
     }
 
     fn settle(&self) -> Option<Arc<dyn Settle>> {

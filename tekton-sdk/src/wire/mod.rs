@@ -22,7 +22,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod lenient;
-mod rfc3339;
+pub(crate) mod rfc3339;
 
 pub mod baggage;
 pub mod cloudevents;

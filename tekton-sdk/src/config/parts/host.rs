@@ -39,6 +39,9 @@ use crate::{env, error::FieldError};
 /// assert!(config.ws && config.ws_origins.is_empty());
 /// assert_eq!((config.ws_max_message_bytes, config.ws_max_in_flight, config.ws_rate_per_second), (1 << 20, 256, None));
 /// assert_eq!(config.ws_ping_interval, Duration::from_secs(20));
+/// assert_eq!(config.ws_first_message, Duration::from_secs(30));
+/// assert_eq!((config.topic_subscriptions, config.topic_filters), (64, 16));
+/// assert_eq!((config.topic_queue_events, config.topic_queue_bytes), (1024, 4 << 20));
 /// assert!(!config.introspect);
 /// ```
 #[non_exhaustive]
@@ -127,6 +130,18 @@ pub struct HostConfig {
     /// How often the other side of a WebSocket is pinged; a dead one is seen within two intervals. Default: 20 s.
     #[serde(deserialize_with = "env::duration")]
     pub ws_ping_interval: Duration,
+    /// How long a WebSocket may stay open before its first message. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub ws_first_message: Duration,
+    /// How many subscriptions to topics one WebSocket may have. Default: 64.
+    pub topic_subscriptions: usize,
+    /// How many topics one subscription may name. Default: 16.
+    pub topic_filters: usize,
+    /// How many events wait for a subscription at most, whatever it asks for. Default: 1024.
+    pub topic_queue_events: usize,
+    /// How many bytes they have at most. Default: 4 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub topic_queue_bytes: usize,
     /// Whether `/introspect` shows what goes on inside: breakers, budgets, peers, settings without their secrets. Whoever
     /// reaches the port can read it. Default: no.
     pub introspect: bool,
@@ -166,6 +181,11 @@ impl Default for HostConfig {
             ws_max_in_flight: 256,
             ws_rate_per_second: None,
             ws_ping_interval: Duration::from_secs(20),
+            ws_first_message: Duration::from_secs(30),
+            topic_subscriptions: 64,
+            topic_filters: 16,
+            topic_queue_events: 1024,
+            topic_queue_bytes: 4 << 20,
             introspect: false,
         }
     }
@@ -389,6 +409,41 @@ impl HostConfig {
         self
     }
 
+    /// Sets [`Self::ws_first_message`].
+    #[must_use]
+    pub const fn with_ws_first_message(mut self, ws_first_message: Duration) -> Self {
+        self.ws_first_message = ws_first_message;
+        self
+    }
+
+    /// Sets [`Self::topic_subscriptions`].
+    #[must_use]
+    pub const fn with_topic_subscriptions(mut self, topic_subscriptions: usize) -> Self {
+        self.topic_subscriptions = topic_subscriptions;
+        self
+    }
+
+    /// Sets [`Self::topic_filters`].
+    #[must_use]
+    pub const fn with_topic_filters(mut self, topic_filters: usize) -> Self {
+        self.topic_filters = topic_filters;
+        self
+    }
+
+    /// Sets [`Self::topic_queue_events`].
+    #[must_use]
+    pub const fn with_topic_queue_events(mut self, topic_queue_events: usize) -> Self {
+        self.topic_queue_events = topic_queue_events;
+        self
+    }
+
+    /// Sets [`Self::topic_queue_bytes`].
+    #[must_use]
+    pub const fn with_topic_queue_bytes(mut self, topic_queue_bytes: usize) -> Self {
+        self.topic_queue_bytes = topic_queue_bytes;
+        self
+    }
+
     /// Sets [`Self::introspect`].
     #[must_use]
     pub const fn with_introspect(mut self, introspect: bool) -> Self {
@@ -428,6 +483,11 @@ impl HostConfig {
             env::check("host.ws_max_in_flight", self.ws_max_in_flight),
             self.ws_rate_per_second.and_then(|rate| env::check("host.ws_rate_per_second", rate)),
             env::check("host.ws_ping_interval", self.ws_ping_interval),
+            env::check("host.ws_first_message", self.ws_first_message),
+            env::check("host.topic_subscriptions", self.topic_subscriptions),
+            env::check("host.topic_filters", self.topic_filters),
+            env::check("host.topic_queue_events", self.topic_queue_events),
+            env::check("host.topic_queue_bytes", self.topic_queue_bytes),
         ];
         checks.into_iter().flatten().collect()
     }

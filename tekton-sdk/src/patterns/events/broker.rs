@@ -56,6 +56,10 @@ pub trait Feed: fmt::Debug + Send {
     /// **Must not** wake by itself what was not polled: timers run while somebody polls.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming>>>;
 
+    /// The place after which it began, where the broker knows that and nothing is missing there: whoever loses the feed before it
+    /// heard anything goes on with [`Start::After`] it.
+    fn begins_after(&self) -> Option<Cursor>;
+
     /// Who is told what became of the events; `None` for a subscription without acknowledgements.
     fn settle(&self) -> Option<Arc<dyn Settle>>;
 

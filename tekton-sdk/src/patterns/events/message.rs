@@ -60,7 +60,8 @@ impl Message {
         Ok(Self::unchecked(topic, data))
     }
 
-    const fn unchecked(topic: Topic, data: Bytes) -> Self {
+    /// The data must be JSON text.
+    pub(super) const fn unchecked(topic: Topic, data: Bytes) -> Self {
         Self { topic, data, id: None, key: None, source: None, trace: None, attributes: None }
     }
 

@@ -43,6 +43,8 @@ mod message;
 mod subscription;
 mod topic;
 mod trie;
+#[cfg(feature = "host")]
+pub(crate) mod wire;
 
 use std::sync::{Arc, OnceLock};
 

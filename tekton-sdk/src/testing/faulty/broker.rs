@@ -14,7 +14,7 @@ use super::{after, before};
 use crate::{
     error::{ErrorKind, Result},
     patterns::events::{
-        Broker, BrokerCapabilities, Connection, Feed, FeedCounts, Incoming, Interest, Message, Receipt, Settle,
+        Broker, BrokerCapabilities, Connection, Cursor, Feed, FeedCounts, Incoming, Interest, Message, Receipt, Settle,
         TopicFilter,
     },
     time::{BoxFuture, SharedClock},
@@ -268,6 +268,10 @@ impl Feed for FaultyFeed {
                 },
             }
         }
+    }
+
+    fn begins_after(&self) -> Option<Cursor> {
+        self.inner.begins_after()
     }
 
     fn settle(&self) -> Option<Arc<dyn Settle>> {

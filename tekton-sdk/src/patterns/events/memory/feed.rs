@@ -27,6 +27,7 @@ pub(super) struct MemoryFeed {
     shared: Arc<Shared>,
     channel: Arc<Channel>,
     member: u64,
+    begins_after: Option<Cursor>,
     batch: usize,
     in_hand: VecDeque<Popped<Queued>>,
     ordinal: u64,
@@ -49,7 +50,7 @@ enum Found {
 }
 
 impl MemoryFeed {
-    pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>, member: u64) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, channel: Arc<Channel>, member: u64, begins_after: Option<Cursor>) -> Self {
         let interest = &channel.interest;
         let alone = interest.acks.is_none() && interest.group.is_none();
         let batch = match interest.when_full {
@@ -62,6 +63,7 @@ impl MemoryFeed {
             shared,
             channel,
             member,
+            begins_after,
             batch,
             in_hand: VecDeque::new(),
             ordinal: 0,
@@ -189,6 +191,10 @@ impl Feed for MemoryFeed {
                 Found::End => self.ended = true,
             }
         }
+    }
+
+    fn begins_after(&self) -> Option<Cursor> {
+        self.begins_after
     }
 
     fn settle(&self) -> Option<Arc<dyn Settle>> {

@@ -308,8 +308,8 @@ impl Broker for MemoryBroker {
     async fn subscribe(&self, interest: Interest) -> Result<Box<dyn Feed>> {
         interest.check(self.capabilities())?;
         let shared = &self.0;
-        let (channel, member) = shared.lock().subscribe(interest, &shared.config, shared.clock.wall())?;
-        Ok(Box::new(MemoryFeed::new(Arc::clone(shared), channel, member)))
+        let (channel, member, begins_after) = shared.lock().subscribe(interest, &shared.config, shared.clock.wall())?;
+        Ok(Box::new(MemoryFeed::new(Arc::clone(shared), channel, member, begins_after)))
     }
 
     async fn drain(&self, within: Duration) -> Result<()> {

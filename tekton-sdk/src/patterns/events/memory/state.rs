@@ -129,13 +129,14 @@ impl State {
         self.routes.insert(topic.clone(), Route { channels: channels.into(), blocks });
     }
 
-    /// Adds a subscription, or a member to a group that is there. Gives the queue and the member's id.
+    /// Adds a subscription, or a member to a group that is there. Gives the queue, the member's id, and the place after which it
+    /// begins.
     pub(super) fn subscribe(
         &mut self,
         interest: Interest,
         config: &MemoryBrokerConfig,
         now: SystemTime,
-    ) -> Result<(Arc<Channel>, u64)> {
+    ) -> Result<(Arc<Channel>, u64, Option<Cursor>)> {
         if self.phase != Phase::Open {
             return Err(closed());
         }
@@ -151,7 +152,7 @@ impl State {
                 ));
             }
             group.lock().members.push(member);
-            return Ok((Arc::clone(group), id));
+            return Ok((Arc::clone(group), id, None));
         }
         let full = |what: &str, most: usize| {
             Err(Error::new(ErrorKind::Rejected, format!("the broker holds {most} {what}, no more are allowed")))
@@ -179,7 +180,7 @@ impl State {
         if replay.is_none() {
             self.listen(&channel);
         }
-        Ok((channel, id))
+        Ok((channel, id, gap.is_none().then(|| self.cursor(after))))
     }
 
     /// What a subscription is told first, and which event of the history comes next to it.

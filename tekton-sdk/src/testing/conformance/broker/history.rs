@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{BrokerSubject, begin, event, events, expect, expect_all, gap, publish};
-use crate::patterns::events::{Cursor, Events, GapReason, Start};
+use crate::patterns::events::{Cursor, Events, GapReason, Interest, Start, TopicFilter};
 
 fn keeps<S: BrokerSubject + ?Sized>(subject: &S) -> bool {
     subject.broker().capabilities().history
@@ -29,6 +29,25 @@ pub async fn what_followed_a_cursor_is_heard<S: BrokerSubject + ?Sized>(subject:
     let mut at_the_end = begin(events.subscribe("law.a").start(Start::After(end))).await;
     publish(&events, "law.a", 10).await;
     expect(&mut at_the_end, 10).await;
+}
+
+/// Also by one that heard nothing.
+pub async fn a_feed_that_was_lost_unheard_is_taken_up_where_it_began<S: BrokerSubject + ?Sized>(subject: &S) {
+    if !keeps(subject) {
+        return;
+    }
+    let events = events(subject);
+    publish(&events, "law.a", 1).await;
+    let filter = TopicFilter::parse("law.a").expect("it is a filter");
+    let lost = subject.broker().subscribe(Interest::new(vec![filter])).await.expect("the subscription begins");
+    let began = lost.begins_after();
+    publish(&events, "law.a", 2).await;
+    drop(lost);
+    publish(&events, "law.a", 3).await;
+    // A broker may not know.
+    let Some(began) = began else { return };
+    let mut again = begin(events.subscribe("law.a").start(Start::After(began))).await;
+    expect_all(&mut again, 2..=3).await;
 }
 
 /// Of the topics that are listened to.

@@ -113,6 +113,7 @@ macro_rules! broker_conformance {
             what_is_not_declared_is_rejected
             a_connection_is_up
             what_followed_a_cursor_is_heard
+            a_feed_that_was_lost_unheard_is_taken_up_where_it_began
             the_oldest_event_that_is_kept_is_heard_first
             what_was_published_since_a_time_is_heard
             a_replay_goes_over_to_what_is_published_without_a_hole
