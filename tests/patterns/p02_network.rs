@@ -60,8 +60,11 @@ async fn serve_with(
     more(Quiet.serve(tekton).with_config(config).events(events)).start().await.unwrap()
 }
 
-async fn publish(events: &Events, topic: &str, data: &impl serde::Serialize) {
-    events.publish(tekton_sdk::patterns::events::Message::json(topic.parse().unwrap(), &json!(data)).unwrap()).await.unwrap();
+async fn publish(events: &Events, topic: &str, data: &(impl serde::Serialize + Sync)) {
+    events
+        .publish(tekton_sdk::patterns::events::Message::json(topic.parse().unwrap(), &json!(data)).unwrap())
+        .await
+        .unwrap();
 }
 
 /// Subscribes, and gives the result.

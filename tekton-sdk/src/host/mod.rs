@@ -40,6 +40,7 @@ mod socket;
 #[cfg(not(unix))]
 #[path = "no_socket.rs"]
 mod socket;
+mod sockets;
 mod spend;
 mod stream;
 mod tools;

@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future;
-
 use super::{
     Identify, Operations,
     client::Clients,
@@ -16,9 +14,10 @@ use super::{
     limit::Places,
     origin::Origins,
     router::Router,
-    server::{Open, Server, ServerLimits, Serving},
+    server::{Server, ServerLimits, Serving},
     signal::until_signal,
     socket::UnixServer,
+    sockets::Sockets,
     spend::Purse,
     stream::Streams,
     tools,
@@ -407,34 +406,6 @@ enum Road {
         _binding: Binding,
     },
 }
-
-#[derive(Debug)]
-struct Sockets {
-    tcp: Option<Server>,
-    unix: Option<UnixServer>,
-}
-
-impl Sockets {
-    /// Stops listening, and lets what runs finish until `limit`; streams are told to end then, and have a moment to say so. Tells
-    /// whether all finished by themselves.
-    async fn shutdown(&self, limit: Duration, streams: &Streams) -> bool {
-        let open = || self.tcp.as_ref().map(Server::open).into_iter().chain(self.unix.as_ref().map(UnixServer::open));
-        future::join_all(open().map(Open::stop_listening)).await;
-        streams.drain();
-        let finish =
-            async |limit| future::join_all(open().map(|open| open.finished(limit))).await.into_iter().all(|all| all);
-        let finished = finish(limit).await;
-        streams.end();
-        if !finished && streams.are_read() {
-            finish(LAST_WORD).await;
-        }
-        future::join_all(open().map(Open::close)).await;
-        finished
-    }
-}
-
-/// How long streams may take to say that they were ended.
-const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A component that is being served. Dropping it stops serving at once, without unregistering.
 #[must_use = "dropping it stops serving"]

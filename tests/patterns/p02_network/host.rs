@@ -42,7 +42,8 @@ async fn whoever_publishes_hears_its_own_event_before_it_is_told_so() {
     let mut raw = Raw::open(served.endpoint()).await;
     subscribe(&mut raw, r#"{"topics":["a"]}"#).await;
     for n in 0..50 {
-        raw.say(format!(r#"{{"jsonrpc":"2.0","method":"publish","params":{{"topic":"a","data":{n}}},"id":{n}}}"#)).await;
+        raw.say(format!(r#"{{"jsonrpc":"2.0","method":"publish","params":{{"topic":"a","data":{n}}},"id":{n}}}"#))
+            .await;
         assert_eq!(told(&mut raw).await["data"], n);
         assert_eq!(raw.hear().await["id"], n);
     }
@@ -218,7 +219,8 @@ pub(super) fn guarded(serve: Serve) -> Serve {
 #[tokio::test]
 async fn a_wildcard_shows_only_what_its_caller_may_see() {
     let events = events(&broker(1, None));
-    let served = serve_with(&events, &tekton(), |_| {}, guarded).await;
+    // No ping wakes what nothing else does.
+    let served = serve_with(&events, &tekton(), |host| host.ws_ping_interval = 3600 * SECOND, guarded).await;
     let as_ann = [("authorization", "ann")];
     let mut ann = Raw::open_with(served.endpoint(), &as_ann).await.unwrap();
     subscribe(&mut ann, r#"{"topics":[">"]}"#).await;

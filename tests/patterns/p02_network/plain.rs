@@ -49,7 +49,10 @@ async fn each_message_and_each_answer_has_its_bytes() {
     publish(&events, "step.done", &2).await;
     assert_eq!(ask(&mut raw, r#"{"type":"ping"}"#).await, r#"{"type":"pong","data":null}"#, "it hears nothing more");
     let again = format!(r#"{{"type":"subscribe","events":["step.*"],"after":"{epoch}-3"}}"#);
-    assert_eq!(ask(&mut raw, &again).await, format!(r#"{{"type":"subscribed","data":{{"events":["step.*"],"after":"{epoch}-4"}}}}"#).replace("-4", "-3"));
+    assert_eq!(
+        ask(&mut raw, &again).await,
+        format!(r#"{{"type":"subscribed","data":{{"events":["step.*"],"after":"{epoch}-4"}}}}"#).replace("-4", "-3")
+    );
     assert_eq!(text(&mut raw).await, format!(r#"{{"type":"step.done","data":2,"cursor":"{epoch}-5"}}"#));
     let shutdown = tokio::spawn(served.shutdown());
     assert_eq!(text(&mut raw).await, r#"{"type":"end","data":null}"#);
@@ -105,7 +108,10 @@ async fn another_epoch_is_a_gap_here_too() {
     let answer = ask(&mut raw, r#"{"type":"subscribe","events":["a"],"after":"00000000000000ff-9"}"#).await;
     assert_eq!(answer, r#"{"type":"subscribed","data":{"events":["a"]}}"#);
     let gap: Value = serde_json::from_str(&text(&mut raw).await).unwrap();
-    assert_eq!((&gap["type"], &gap["data"]["reason"], &gap["data"]["from"]), (&json!("gap"), &json!("restarted"), &json!("00000000000000ff-9")));
+    assert_eq!(
+        (&gap["type"], &gap["data"]["reason"], &gap["data"]["from"]),
+        (&json!("gap"), &json!("restarted"), &json!("00000000000000ff-9"))
+    );
     let event: Value = serde_json::from_str(&text(&mut raw).await).unwrap();
     assert_eq!(event["data"], 1);
 }

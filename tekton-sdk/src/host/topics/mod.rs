@@ -35,6 +35,7 @@ pub(in crate::host) struct Topics {
     /// `None`: whoever may connect may hear and publish everything.
     guard: Option<Arc<dyn TopicGuard>>,
     identify: Option<Arc<dyn Identify>>,
+    #[cfg(feature = "websocket")]
     max_subscriptions: usize,
     max_filters: usize,
     queue_events: usize,
@@ -55,6 +56,7 @@ impl Topics {
             broker,
             guard,
             identify,
+            #[cfg(feature = "websocket")]
             max_subscriptions: config.topic_subscriptions,
             max_filters: config.topic_filters,
             queue_events: config.topic_queue_events,

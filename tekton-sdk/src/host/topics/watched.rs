@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use futures_util::stream::{FuturesUnordered, Stream};
@@ -72,12 +73,17 @@ impl Watched {
 
     /// What comes next; `None` after the end.
     pub(in crate::host) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming>>> {
-        while let Poll::Ready(Some(())) = std::pin::Pin::new(&mut self.hidden).poll_next(cx) {}
         if let Some(ready) = self.ready.pop_front() {
             return Poll::Ready(Some(Ok(ready)));
         }
         for _ in 0..HIDDEN_AT_ONCE {
-            match ready!(self.feed.poll_next(cx)) {
+            let came = match self.feed.poll_next(cx) {
+                Poll::Ready(came) => came,
+                // What was let go may make room for the next one.
+                Poll::Pending if self.poll_hidden(cx) => continue,
+                Poll::Pending => return Poll::Pending,
+            };
+            match came {
                 Some(Ok(Incoming::Event { published, ordinal, delivery })) => {
                     let gap = self.skipped(ordinal, published.cursor);
                     let is_shown = self.is_shown(&published);
@@ -103,6 +109,15 @@ impl Watched {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Goes on with what is let go; whether any of it is done.
+    fn poll_hidden(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut done = false;
+        while let Poll::Ready(Some(())) = Pin::new(&mut self.hidden).poll_next(cx) {
+            done = true;
+        }
+        done
     }
 
     fn is_shown(&self, published: &Published) -> bool {

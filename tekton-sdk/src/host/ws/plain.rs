@@ -27,8 +27,7 @@ pub(super) fn begins(message: &[u8]) -> bool {
     }
     // A list would be read as the members in their order.
     message.trim_ascii_start().starts_with(b"{")
-        && serde_json::from_slice(message)
-            .is_ok_and(|first: First<'_>| !first.jsonrpc && !first.kind.is_empty())
+        && serde_json::from_slice(message).is_ok_and(|first: First<'_>| !first.jsonrpc && !first.kind.is_empty())
 }
 
 #[derive(Deserialize)]
