@@ -195,7 +195,7 @@ impl Message {
     /// Refuses what no broker takes, and gives its [size](Self::size_bytes).
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if it is larger than the cap or one of its texts is; [`Error::to_string`] names the cap.
+    /// [`Invalid`](ErrorKind::Invalid) if it is larger than the cap or one of its texts is, naming the cap.
     pub fn check(&self, max_bytes: usize) -> Result<usize> {
         let size = self.size_bytes();
         if size > max_bytes {
