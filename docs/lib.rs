@@ -10,6 +10,8 @@ pub mod configuration {}
 pub mod errors {}
 #[doc = include_str!("patterns/01-request.md")]
 pub mod request {}
+#[doc = include_str!("patterns/02-events.md")]
+pub mod events {}
 #[doc = include_str!("patterns/03-streaming.md")]
 pub mod streaming {}
 #[doc = include_str!("patterns/05-breaker.md")]

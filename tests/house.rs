@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "wire", "env", "telemetry", "context", "rules"],
     &["transport", "directory", "policy"],
     &["tekton"],
-    &["request", "breaker", "landmarks", "streaming"],
+    &["request", "breaker", "events", "landmarks", "streaming"],
     &["config"],
     &["host"],
     &["blocking", "service"],
@@ -224,7 +224,9 @@ fn planted_violations_are_found() {
 fn handles_cross_threads() {
     fn handle<T: Send + Sync + 'static>() {}
     use tekton_sdk::{
-        Context, Error, Peer, Tekton, directory, host, patterns::breaker, policy, random, telemetry, time, transport,
+        Context, Error, Peer, Tekton, directory, host,
+        patterns::{breaker, events},
+        policy, random, telemetry, time, transport,
     };
     handle::<Tekton>();
     handle::<Peer>();
@@ -251,6 +253,11 @@ fn handles_cross_threads() {
     handle::<breaker::OwnedPermit>();
     handle::<breaker::Permit<'static>>();
     handle::<breaker::Transitions>();
+    handle::<events::Connection>();
+    handle::<events::Delivery<String>>();
+    handle::<events::Events>();
+    handle::<events::MemoryBroker>();
+    handle::<events::Publisher>();
     handle::<policy::Backoff>();
     handle::<policy::Bulkhead>();
     handle::<policy::Pipeline>();
@@ -282,6 +289,8 @@ fn handles_cross_threads() {
     handle::<tekton_sdk::testing::ScriptedWebSocket>();
     fn movable<T: Send + 'static>() {}
     movable::<directory::Watch>();
+    movable::<events::Subscribe<String>>();
+    movable::<events::Subscription<String>>();
     movable::<host::Serve>();
     movable::<tekton_sdk::patterns::request::ScatterCall>();
     movable::<tekton_sdk::patterns::streaming::Chunks<std::cell::Cell<u8>>>();

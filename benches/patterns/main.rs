@@ -3,6 +3,7 @@
 
 mod balance;
 mod breaker;
+mod events;
 mod host;
 mod limits;
 mod macros;
@@ -18,6 +19,7 @@ fn main() {
     let selection = Selection::from_process();
     balance::run(&selection);
     breaker::run(&selection);
+    events::run(&selection);
     limits::run(&selection);
     host::run(&selection);
     macros::run(&selection);

@@ -37,7 +37,7 @@ macro_rules! bites {
 }
 
 /// Runs a law to its end, and panics at once where nothing moves any more: the paused time jumps to the limit then.
-fn soon(law: impl Future<Output = ()> + Send) {
+pub(crate) fn soon(law: impl Future<Output = ()> + Send) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let ended = runtime.block_on(SharedClock::default().timeout(Duration::from_secs(60), law));
     ended.expect("the law ends");

@@ -32,6 +32,7 @@ fn assert_fails(suite: &str, id: &str, said: &str, change: impl FnOnce(&mut Valu
 fn every_open_case_gives_the_known_answer_or_falls_under_a_rule() {
     for (suite, passed, skipped) in [
         ("breaker", 35, 0),
+        ("cloudevents", 37, 7),
         ("json-parse", 191, 0),
         ("jsonrpc-client", 22, 0),
         ("jsonrpc-server", 64, 0),
@@ -116,6 +117,7 @@ fn a_case_is_skipped_by_the_rule_it_falls_under() {
     assert_eq!(skipped("websocket", "frame-text", |_| {}), "frames");
     let closed = |case: &mut Value| case["expect"] = json!({"any_of": [{"connection_closed": 1007}]});
     assert_eq!(skipped("jsonrpc-server", "parse-space", closed), "connection");
+    assert_eq!(skipped("cloudevents", "structured-broken", |case| case["expect"] = json!(null)), "http-binding");
     let formula = |case: &mut Value| case["expect"] = json!({"batch_formula": {"count": 5}});
     assert_eq!(skipped("jsonrpc-server", "spec-batch-mixed", formula), "formula");
 }
@@ -328,6 +330,16 @@ fn base64(text: &str) -> String {
         }
     }
     encoded
+}
+
+#[test]
+fn a_cloud_event_that_is_read_in_another_way_fails() {
+    assert_fails("cloudevents", "min", "it was to be refused", |case| case["expect"]["valid"] = json!(false));
+    assert_fails("cloudevents", "no-id", "it was to be read: the CloudEvent's `id` is missing", |case| {
+        case["expect"]["valid"] = json!(true);
+    });
+    assert_fails("cloudevents", "min", "the kind \"xml\" is not known", |case| case["kind"] = json!("xml"));
+    assert_fails("cloudevents", "min", "unknown field `mode`", |case| case["expect"]["mode"] = json!("binary"));
 }
 
 #[test]

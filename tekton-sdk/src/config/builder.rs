@@ -13,7 +13,10 @@ use crate::{
     directory::{Directory, HermesDirectory, MemoryDirectory},
     env::{self, Env},
     error::{Error, Result},
-    patterns::breaker::{BreakerPolicy, Breakers},
+    patterns::{
+        breaker::{BreakerPolicy, Breakers},
+        events::{self, Broker},
+    },
     policy::{
         Backoff, BulkheadConfig, ByKind, Classify, FallbackConfig, HedgeConfig, Policy, RateConfig, ReuseConfig,
         Weights,
@@ -45,6 +48,7 @@ pub struct TektonBuilder {
     fallback: Option<FallbackConfig>,
     classify: Arc<dyn Classify>,
     observers: Vec<Arc<dyn Observer>>,
+    broker: Option<Arc<dyn Broker>>,
     clock: SharedClock,
     random: Random,
     #[cfg(feature = "metrics")]
@@ -71,6 +75,7 @@ impl Tekton {
             fallback: None,
             classify: Arc::new(ByKind),
             observers: Vec::new(),
+            broker: None,
             clock: SharedClock::default(),
             random: Random::new(),
             #[cfg(feature = "metrics")]
@@ -215,6 +220,12 @@ impl TektonBuilder {
         self
     }
 
+    /// Publishes and hears events through this broker. Default: one in memory, for this process alone.
+    pub fn broker(mut self, broker: impl Broker) -> Self {
+        self.broker = Some(Arc::new(broker));
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = SharedClock::new(clock);
@@ -310,6 +321,7 @@ impl TektonBuilder {
         if let Some(registry) = self.registry {
             parts.registry = registry;
         }
+        parts.extensions.insert(events::Shared::new(self.broker));
         parts.extensions.insert(settings);
         parts.extensions.insert(config.hub);
         parts.extensions.insert(self.env);

@@ -11,7 +11,8 @@
 //! | `/discovery`, `/api/capabilities` | what it is and what it can do |
 //! | `/mcp/tools.json` | its operations as MCP tools |
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
-//! | `/ws` | the same operations as JSON-RPC over a WebSocket, if `host.ws` allows it |
+//! | `/ws` | the same operations as JSON-RPC over a WebSocket, if `host.ws` allows it, and the topics of [`Serve::events`] |
+//! | `/events` | the topics of [`Serve::events`] as server-sent events |
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
@@ -27,6 +28,7 @@ pub(crate) mod measured;
 mod numbers;
 mod openapi;
 mod operations;
+mod origin;
 mod patience;
 mod refusal;
 mod router;
@@ -39,9 +41,11 @@ mod socket;
 #[cfg(not(unix))]
 #[path = "no_socket.rs"]
 mod socket;
+mod sockets;
 mod spend;
 mod stream;
 mod tools;
+mod topics;
 mod watch;
 #[cfg(feature = "websocket")]
 mod ws;
@@ -56,3 +60,4 @@ pub use server::{Server, ServerLimits};
 pub use signal::until_signal;
 #[cfg(unix)]
 pub use socket::UnixServer;
+pub use topics::TopicGuard;

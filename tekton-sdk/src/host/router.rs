@@ -12,10 +12,12 @@ use super::{
     control::{Control, json_answer},
     limit::{COME_AGAIN, Place, Places},
     operations::{Entry, Run},
+    origin::Origins,
     refusal::Refusal,
     run::run,
     spend::{self, Purse},
     stream::{Asked, Format, Streams},
+    topics::Topics,
     watch::Watch,
 };
 use crate::{
@@ -58,6 +60,9 @@ pub(super) struct Router {
     /// The component's name.
     pub(super) component: Arc<str>,
     pub(super) streams: Arc<Streams>,
+    pub(super) origins: Origins,
+    /// `None`: it serves no topics.
+    pub(super) topics: Option<Arc<Topics>>,
     /// Counts requests for what is not there.
     pub(super) unknown: ServedMetrics,
 }
@@ -84,6 +89,9 @@ impl Router {
             Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
                 Ok(Route::Operation(entry)) => self.serve(entry, request).await,
+                Ok(Route::Topics(topics)) => {
+                    self.listen(topics, &request).await.unwrap_or_else(|refusal| refusal.answer())
+                }
                 Ok(Route::Stream(id)) => self.cancel(&id, &request).await.unwrap_or_else(|refusal| refusal.answer()),
                 Err(refusal) => {
                     let answer = refusal.answer();
@@ -95,6 +103,9 @@ impl Router {
     }
 
     fn route(&self, request: &Inbound) -> Result<Route<'_>, Box<Refusal>> {
+        if let Some(topics) = self.topics.as_ref().filter(|_| request.path == "/events") {
+            return Ok(Route::Topics(topics));
+        }
         let path = request.path.strip_prefix("/api/v").and_then(|rest| rest.split_once('/'));
         let Some((version, name)) = path else {
             let detail = format!("there is nothing at {:?}; operations stand below /api/v1/", shown(&request.path));
@@ -271,7 +282,12 @@ impl Router {
         let (running, waiting) = self.places.taken();
         let clients = self.clients.as_ref().map_or(0, Clients::known);
         let streams = self.streams.count();
-        serde_json::json!({ "running": running, "waiting": waiting, "clients": clients, "streams": streams })
+        let mut shown =
+            serde_json::json!({ "running": running, "waiting": waiting, "clients": clients, "streams": streams });
+        if let Some(topics) = &self.topics {
+            shown["topics"] = topics.shown();
+        }
+        shown
     }
 
     /// The least of the caller's, the operation's and the host's time.
@@ -306,6 +322,8 @@ impl Router {
 /// What a request is for.
 enum Route<'a> {
     Operation(&'a Entry),
+    /// Events that are to be heard.
+    Topics(&'a Arc<Topics>),
     /// A stream that is to end, by what stands for its id.
     Stream(Box<str>),
 }

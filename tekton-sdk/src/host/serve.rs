@@ -6,21 +6,22 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future;
-
 use super::{
     Identify, Operations,
     client::Clients,
     control::Control,
     inside::Inside,
     limit::Places,
+    origin::Origins,
     router::Router,
-    server::{Open, Server, ServerLimits, Serving},
+    server::{Server, ServerLimits, Serving},
     signal::until_signal,
     socket::UnixServer,
+    sockets::Sockets,
     spend::Purse,
     stream::Streams,
     tools,
+    topics::{TOPIC_METHODS, TopicGuard, Topics},
 };
 use crate::{
     config::HostConfig,
@@ -30,6 +31,7 @@ use crate::{
     env::Env,
     error::{Error, FieldError, Result},
     names::{ComponentId, ComponentName, Instance},
+    patterns::events::Events,
     tekton::Tekton,
     telemetry::{Event, Observers, names},
     time::SharedClock,
@@ -52,6 +54,8 @@ pub struct Serve {
     memory: Option<MemoryTransport>,
     spend_at_most: Allowance,
     identify: Option<Arc<dyn Identify>>,
+    events: Option<Events>,
+    guard: Option<Arc<dyn TopicGuard>>,
 }
 
 impl Serve {
@@ -70,6 +74,8 @@ impl Serve {
             memory: None,
             spend_at_most: Allowance::default(),
             identify: None,
+            events: None,
+            guard: None,
         }
     }
 
@@ -142,6 +148,21 @@ impl Serve {
         self
     }
 
+    /// Serves the topics of these events too: to be subscribed to and published on over `/ws`, and heard at `/events`. Whoever may
+    /// connect may hear and publish everything, unless [`guard_topics`](Self::guard_topics) says otherwise. Default: no topics.
+    ///
+    /// An operation cannot be called `subscribe`, `unsubscribe`, `publish`, `ack`, `nack` or `progress` then.
+    pub fn events(mut self, events: &Events) -> Self {
+        self.events = Some(events.clone());
+        self
+    }
+
+    /// Lets this decide which topics somebody may hear and publish on. Default: all of them.
+    pub fn guard_topics(mut self, guard: impl TopicGuard) -> Self {
+        self.guard = Some(Arc::new(guard));
+        self
+    }
+
     /// Serves within the process, as `memory://<id>`, without a socket.
     pub fn in_memory(mut self, transport: &MemoryTransport) -> Self {
         self.memory = Some(transport.clone());
@@ -160,7 +181,14 @@ impl Serve {
         let (metrics, name) = (self.tekton.metrics().clone(), &*self.descriptor.name);
         self.operations.measure(|operation| metrics.served(name, operation));
         let inside = if self.config.introspect { Some(Inside::of(&self.tekton, &self.config)?) } else { None };
+        let identify = self.identify.take();
+        let topics = self.events.as_ref().map(|events| {
+            let broker = Arc::clone(events.broker());
+            Arc::new(Topics::new(broker, self.guard.take(), identify.clone(), &self.config))
+        });
         let router = Arc::new(Router {
+            origins: Origins::of(&self.config),
+            topics,
             unknown: metrics.served(name, names::OTHER),
             component: name.into(),
             streams: Arc::new(Streams::new(&self.config, clock.clone(), self.tekton.random().clone())),
@@ -171,7 +199,7 @@ impl Serve {
             purse: Purse { most: self.spend_at_most, price: self.descriptor.cost },
             places: Arc::new(Places::new(&self.config, clock.clone())),
             clients: Clients::new(&self.config, clock.now()),
-            identify: self.identify.take(),
+            identify,
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),
             clock: clock.clone(),
@@ -185,7 +213,7 @@ impl Serve {
                 (Road::Memory { _binding: binding }, endpoint, Instance::new(instance)?)
             }
             None => {
-                let sockets = self.listen(handler, clock).await?;
+                let sockets = self.listen(handler, router.topics.clone(), clock).await?;
                 let (endpoint, instance) = match (&sockets.tcp, &sockets.unix) {
                     (None, Some(socket)) => {
                         let endpoint = socket.endpoint().to_string();
@@ -231,14 +259,19 @@ impl Serve {
         Ok(Served { id, endpoint, router, road, registered, follow, drain_timeout: self.config.drain_timeout })
     }
 
-    async fn listen(&self, handler: Arc<dyn Handler>, clock: SharedClock) -> Result<Sockets> {
+    async fn listen(
+        &self,
+        handler: Arc<dyn Handler>,
+        topics: Option<Arc<Topics>>,
+        clock: SharedClock,
+    ) -> Result<Sockets> {
         let limits = ServerLimits {
             header_timeout: self.config.header_timeout,
             write_timeout: self.config.write_timeout,
             max_header_bytes: self.config.max_header_bytes,
             max_connections: self.config.max_connections,
         };
-        let serving = Serving::new(handler, limits, &self.config, clock);
+        let serving = Serving::new(handler, limits, &self.config, clock).with_topics(topics);
         let unix = match &self.config.unix_socket {
             Some(path) => Some(UnixServer::serve(path, serving.clone()).await?),
             None => None,
@@ -262,6 +295,15 @@ impl Serve {
         }
         if let Some(Err(error)) = self.instance.as_ref().map(Instance::new) {
             wrong.push(FieldError::new("instance", error.to_string()));
+        }
+        if self.events.is_some() {
+            let taken = self.operations.table().filter(|operation| TOPIC_METHODS.contains(&operation.name));
+            wrong.extend(taken.map(|operation| {
+                FieldError::new(
+                    operation.name,
+                    "is the name of a method of topics, which this component serves; name it otherwise",
+                )
+            }));
         }
         wrong.extend(self.config.validate());
         if self.memory.is_none() && !self.config.tcp && self.config.unix_socket.is_none() {
@@ -366,34 +408,6 @@ enum Road {
     },
 }
 
-#[derive(Debug)]
-struct Sockets {
-    tcp: Option<Server>,
-    unix: Option<UnixServer>,
-}
-
-impl Sockets {
-    /// Stops listening, and lets what runs finish until `limit`; streams are told to end then, and have a moment to say so. Tells
-    /// whether all finished by themselves.
-    async fn shutdown(&self, limit: Duration, streams: &Streams) -> bool {
-        let open = || self.tcp.as_ref().map(Server::open).into_iter().chain(self.unix.as_ref().map(UnixServer::open));
-        future::join_all(open().map(Open::stop_listening)).await;
-        streams.drain();
-        let finish =
-            async |limit| future::join_all(open().map(|open| open.finished(limit))).await.into_iter().all(|all| all);
-        let finished = finish(limit).await;
-        streams.end();
-        if !finished && streams.are_read() {
-            finish(LAST_WORD).await;
-        }
-        future::join_all(open().map(Open::close)).await;
-        finished
-    }
-}
-
-/// How long streams may take to say that they were ended.
-const LAST_WORD: Duration = Duration::from_secs(1);
-
 /// A component that is being served. Dropping it stops serving at once, without unregistering.
 #[must_use = "dropping it stops serving"]
 #[derive(Debug)]
@@ -449,6 +463,9 @@ impl Served {
         self.router.control.set_registered(false);
         self.tell_phase("drain");
         self.router.places.close();
+        if let Some(topics) = &self.router.topics {
+            topics.drain();
+        }
         let finished = match &self.road {
             Road::Sockets(sockets) => sockets.shutdown(self.drain_timeout, &self.router.streams).await,
             // Calls in memory run in their callers' tasks, and end with them; streams are told to end.

@@ -22,6 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::patience::Patience;
+use super::topics::Topics;
 #[cfg(feature = "websocket")]
 use super::ws::{self, Ask, Session, Upgrade, WsLimits};
 use crate::{
@@ -141,6 +142,8 @@ pub(super) struct Serving {
     limits: ServerLimits,
     #[cfg(feature = "websocket")]
     ws: Arc<WsLimits>,
+    #[cfg(feature = "websocket")]
+    topics: Option<Arc<Topics>>,
     clock: SharedClock,
 }
 
@@ -157,8 +160,23 @@ impl Serving {
             limits,
             #[cfg(feature = "websocket")]
             ws: Arc::new(WsLimits::of(config)),
+            #[cfg(feature = "websocket")]
+            topics: None,
             clock,
         }
+    }
+
+    /// Serves these topics over WebSockets.
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(unused_variables, unused_mut, reason = "only WebSockets have topics")
+    )]
+    pub(super) fn with_topics(mut self, topics: Option<Arc<Topics>>) -> Self {
+        #[cfg(feature = "websocket")]
+        {
+            self.topics = topics;
+        }
+        self
     }
 }
 
@@ -338,9 +356,9 @@ impl<L: Listener> Accept<L> {
                 }
                 #[cfg(feature = "websocket")]
                 if let Some(upgrade) = next.take() {
-                    let Serving { handler, ws: limits, clock, .. } = serving.clone();
+                    let Serving { handler, ws: limits, topics, clock, .. } = serving.clone();
                     // Out of the way: most connections have no room for what few need.
-                    Box::pin(Session { handler, limits, clock, peer }.run(*upgrade, drain.clone())).await;
+                    Box::pin(Session { handler, limits, topics, clock, peer }.run(*upgrade, drain.clone())).await;
                 }
             };
             let _ = kill.run_until_cancelled(work).await;

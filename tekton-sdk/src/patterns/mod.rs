@@ -3,7 +3,7 @@
 //! | # | room | door | open |
 //! |--:|---|---|---|
 //! | 1 | [`request`]: ask one component, get one answer | `peer.request("op")` | yes |
-//! | 2 | events: tell many, hear what you subscribed to | | not yet |
+//! | 2 | [`events`]: tell many, hear what you subscribed to | `tekton.events()` | yes |
 //! | 3 | [`streaming`]: one question, many answers | `peer.stream("op")`; `SseClient::get` | yes |
 //! | 4 | batch: many small things as few large ones | | not yet |
 //! | 5 | [`breaker`]: stop calling what is down | on by default; `CircuitBreaker::new` | yes |
@@ -14,5 +14,6 @@
 //! | 10 | versioning: speak N and N-1, and say so | | not yet |
 
 pub mod breaker;
+pub mod events;
 pub mod request;
 pub mod streaming;

@@ -199,6 +199,34 @@ pub enum Event<'a> {
         /// The step that begins: `unregister`, `drain`, or `closed` at the end.
         phase: &'static str,
     },
+    /// A subscription did not keep up, and lost events. It is told at once, then once in a window with all that was lost in it.
+    #[non_exhaustive]
+    SlowSubscriber {
+        /// The topics that it listens to.
+        subscription: &'a str,
+        /// What happens when its queue is full, as `drop_oldest`.
+        policy: &'static str,
+        /// How many events were lost since it was told last.
+        lost: u64,
+    },
+    /// An event was handed over too often: a dead letter was to be written of it.
+    #[non_exhaustive]
+    DeadLettered {
+        /// The topics that the subscription listens to.
+        subscription: &'a str,
+        /// `written`, and the event is let go, or `failed`, and it comes again.
+        outcome: &'static str,
+    },
+    /// A handler did not do what an event asks for.
+    #[non_exhaustive]
+    HandlerFailed {
+        /// The topics that the subscription listens to.
+        subscription: &'a str,
+        /// Which delivery of the event it was; the first is 1, and 0 is a gap.
+        delivery: u32,
+        /// `failed`, `panicked` or `timed_out`.
+        reason: &'static str,
+    },
     /// A configuration file changed while the process ran.
     #[non_exhaustive]
     ConfigReloaded {
@@ -211,7 +239,7 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// The names of all events, in the order of the documentation.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 21] = [
         "call_ended",
         "attempt_ended",
         "retrying",
@@ -229,6 +257,9 @@ impl Event<'_> {
         "served",
         "serve_refused",
         "shutting_down",
+        "slow_subscriber",
+        "dead_lettered",
+        "handler_failed",
         "config_reloaded",
     ];
 
@@ -253,6 +284,9 @@ impl Event<'_> {
             Self::Served { .. } => "served",
             Self::ServeRefused { .. } => "serve_refused",
             Self::ShuttingDown { .. } => "shutting_down",
+            Self::SlowSubscriber { .. } => "slow_subscriber",
+            Self::DeadLettered { .. } => "dead_lettered",
+            Self::HandlerFailed { .. } => "handler_failed",
             Self::ConfigReloaded { .. } => "config_reloaded",
         }
     }
@@ -358,6 +392,20 @@ impl Event<'_> {
             Self::ShuttingDown { component, phase } => {
                 show("component", &component);
                 show("phase", &phase);
+            }
+            Self::SlowSubscriber { subscription, policy, lost } => {
+                show("subscription", &subscription);
+                show("policy", &policy);
+                show("lost", &lost);
+            }
+            Self::DeadLettered { subscription, outcome } => {
+                show("subscription", &subscription);
+                show("outcome", &outcome);
+            }
+            Self::HandlerFailed { subscription, delivery, reason } => {
+                show("subscription", &subscription);
+                show("delivery", &delivery);
+                show("reason", &reason);
             }
             Self::ConfigReloaded { files, problem } => {
                 show("files", &files);

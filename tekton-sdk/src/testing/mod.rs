@@ -8,7 +8,7 @@
 //! | [`Plan`], [`StreamPlan`], [`Plans`] | what the fake that `#[service]` generates is told to do |
 //! | [`ScriptedTransport`] | the answers of a script, in order; what was sent is recorded |
 //! | [`ScriptedSse`], [`SseScript`] | a server of event streams that plays a script, over a real socket or without one |
-//! | [`FaultyTransport`], [`FaultyDirectory`] | any transport or directory, with planned faults on the way |
+//! | [`FaultyTransport`], [`FaultyDirectory`], [`FaultyBroker`] | any transport, directory or broker, with planned faults on the way |
 //! | [`ScriptedWebSocket`] | a WebSocket server over a real socket that plays a script, faults of every kind included |
 //! | [`EventLog`] | an observer that keeps what it hears |
 //! | [`assert_tools_snapshot`] | a component's MCP tools, kept in a file: a change fails with the lines that differ |
@@ -36,7 +36,9 @@ pub use bed::TestBed;
 pub use block_on::block_on;
 pub use component::{Calls, FakeComponent, RecordedCall};
 pub use events::{EventLog, RecordedEvent};
-pub use faulty::{CallFault, FaultPlan, FaultyDirectory, FaultyTransport};
+pub use faulty::{
+    BrokerFaults, CallFault, DeliveryFault, FaultPlan, FaultyBroker, FaultyDirectory, FaultyTransport, PublishFault,
+};
 pub use hermes::{FakeHermes, FakeHermesBuilder, Fault, LoggedRequest, Route, RouteFault};
 pub use plans::{Plan, Plans, StreamPlan};
 pub use scripted::{RecordedRequest, Script, ScriptedTransport};

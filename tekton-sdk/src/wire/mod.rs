@@ -14,6 +14,7 @@
 //! | [`headers`] | the headers that components exchange |
 //! | [`health`] | the bodies of `/health` |
 //! | [`spend`] | `X-Tekton-Budget` and `X-Tekton-Spent` |
+//! | [`cloudevents`] | CloudEvents 1.0 in the JSON format |
 //! | [`jsonrpc`] | JSON-RPC 2.0, both sides |
 //! | [`exchange`] | whole HTTP requests and answers in JSON-RPC messages |
 //! | [`ndjson`] | lines of JSON |
@@ -22,8 +23,10 @@
 #[cfg(test)]
 mod arbitrary;
 mod lenient;
+pub(crate) mod rfc3339;
 
 pub mod baggage;
+pub mod cloudevents;
 #[cfg(feature = "websocket")]
 #[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
 pub mod exchange;

@@ -5,7 +5,7 @@ mod close;
 mod host;
 mod host_limits;
 mod life;
-mod raw;
+pub(crate) mod raw;
 mod streams;
 
 use std::{sync::Arc, time::Duration};

@@ -11,21 +11,21 @@ use tokio_tungstenite::{
 };
 
 /// An open WebSocket.
-pub(super) struct Raw {
-    pub(super) socket: WebSocketStream<TcpStream>,
+pub(crate) struct Raw {
+    pub(crate) socket: WebSocketStream<TcpStream>,
 }
 
-pub(super) fn address(endpoint: &str) -> SocketAddr {
+pub(crate) fn address(endpoint: &str) -> SocketAddr {
     endpoint.split("://").nth(1).unwrap().parse().unwrap()
 }
 
 impl Raw {
-    pub(super) async fn open(endpoint: &str) -> Self {
+    pub(crate) async fn open(endpoint: &str) -> Self {
         Self::open_with(endpoint, &[]).await.unwrap()
     }
 
     /// The error is the status of the answer.
-    pub(super) async fn open_with(endpoint: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+    pub(crate) async fn open_with(endpoint: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let stream = TcpStream::connect(address(endpoint)).await.unwrap();
         let mut request = format!("ws://{}/ws", address(endpoint)).into_client_request().unwrap();
         for (name, value) in headers {
@@ -38,12 +38,12 @@ impl Raw {
         }
     }
 
-    pub(super) async fn say(&mut self, text: impl Into<String>) {
+    pub(crate) async fn say(&mut self, text: impl Into<String>) {
         self.socket.send(Message::text(text.into())).await.unwrap();
     }
 
     /// The next message.
-    pub(super) async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -53,24 +53,24 @@ impl Raw {
         }
     }
 
-    pub(super) async fn ask(&mut self, text: impl Into<String>) -> Value {
+    pub(crate) async fn ask(&mut self, text: impl Into<String>) -> Value {
         self.say(text).await;
         self.hear().await
     }
 
     /// A call without `http`, and its answer.
-    pub(super) async fn call(&mut self, id: u64, method: &str, params: &str) -> Value {
+    pub(crate) async fn call(&mut self, id: u64, method: &str, params: &str) -> Value {
         self.ask(format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params},"id":{id}}}"#)).await
     }
 
     /// Puts bytes on the wire, whatever they are as frames.
-    pub(super) async fn put(&mut self, bytes: &[u8]) {
+    pub(crate) async fn put(&mut self, bytes: &[u8]) {
         // A peer that hung up is an answer too.
         let _ = self.socket.get_mut().write_all(bytes).await;
     }
 
     /// With which code the other side closes; `None` if it hangs up without one.
-    pub(super) async fn closed(mut self) -> Option<u16> {
+    pub(crate) async fn closed(mut self) -> Option<u16> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),

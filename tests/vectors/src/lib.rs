@@ -5,6 +5,7 @@
 
 mod breaker;
 mod case;
+mod cloudevents;
 mod json;
 mod json_parse;
 mod jsonrpc_client;
@@ -25,6 +26,7 @@ use case::{Case, Miss};
 /// The suites that the runner knows.
 pub const SUITES: &[Suite] = &[
     breaker::SUITE,
+    cloudevents::SUITE,
     json_parse::SUITE,
     jsonrpc_client::SUITE,
     jsonrpc_server::SUITE,

@@ -1,5 +1,7 @@
 //! Settings under `host`.
 
+mod setters;
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     time::Duration,
@@ -39,6 +41,9 @@ use crate::{env, error::FieldError};
 /// assert!(config.ws && config.ws_origins.is_empty());
 /// assert_eq!((config.ws_max_message_bytes, config.ws_max_in_flight, config.ws_rate_per_second), (1 << 20, 256, None));
 /// assert_eq!(config.ws_ping_interval, Duration::from_secs(20));
+/// assert_eq!(config.ws_first_message, Duration::from_secs(30));
+/// assert_eq!((config.topic_subscriptions, config.topic_filters), (64, 16));
+/// assert_eq!((config.topic_queue_events, config.topic_queue_bytes), (1024, 4 << 20));
 /// assert!(!config.introspect);
 /// ```
 #[non_exhaustive]
@@ -131,6 +136,18 @@ pub struct HostConfig {
     /// How often the other side of a WebSocket is pinged; a dead one is seen within two intervals. Default: 20 s.
     #[serde(deserialize_with = "env::duration")]
     pub ws_ping_interval: Duration,
+    /// How long a WebSocket may stay open before its first message. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub ws_first_message: Duration,
+    /// How many subscriptions to topics one WebSocket may have. Default: 64.
+    pub topic_subscriptions: usize,
+    /// How many topics one subscription may name. Default: 16.
+    pub topic_filters: usize,
+    /// How many events wait for a subscription at most, whatever it asks for. Default: 1024.
+    pub topic_queue_events: usize,
+    /// How many bytes they have at most. Default: 4 MiB.
+    #[serde(deserialize_with = "env::bytes")]
+    pub topic_queue_bytes: usize,
     /// Whether `/introspect` shows what goes on inside: breakers, budgets, peers, settings without their secrets. Whoever
     /// reaches the port can read it. Default: no.
     pub introspect: bool,
@@ -171,243 +188,17 @@ impl Default for HostConfig {
             ws_max_in_flight: 256,
             ws_rate_per_second: None,
             ws_ping_interval: Duration::from_secs(20),
+            ws_first_message: Duration::from_secs(30),
+            topic_subscriptions: 64,
+            topic_filters: 16,
+            topic_queue_events: 1024,
+            topic_queue_bytes: 4 << 20,
             introspect: false,
         }
     }
 }
 
 impl HostConfig {
-    /// Sets [`Self::bind`].
-    #[must_use]
-    pub const fn with_bind(mut self, bind: IpAddr) -> Self {
-        self.bind = bind;
-        self
-    }
-
-    /// Sets [`Self::port`].
-    #[must_use]
-    pub const fn with_port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// Sets [`Self::tcp`].
-    #[must_use]
-    pub const fn with_tcp(mut self, tcp: bool) -> Self {
-        self.tcp = tcp;
-        self
-    }
-
-    /// Sets [`Self::unix_socket`].
-    #[must_use]
-    pub fn with_unix_socket(mut self, path: impl Into<String>) -> Self {
-        self.unix_socket = Some(path.into());
-        self
-    }
-
-    /// Sets [`Self::advertise_host`].
-    #[must_use]
-    pub fn with_advertise_host(mut self, advertise_host: impl Into<String>) -> Self {
-        self.advertise_host = Some(advertise_host.into());
-        self
-    }
-
-    /// Sets [`Self::request_timeout`].
-    #[must_use]
-    pub const fn with_request_timeout(mut self, request_timeout: Duration) -> Self {
-        self.request_timeout = request_timeout;
-        self
-    }
-
-    /// Sets [`Self::write_timeout`].
-    #[must_use]
-    pub const fn with_write_timeout(mut self, write_timeout: Duration) -> Self {
-        self.write_timeout = write_timeout;
-        self
-    }
-
-    /// Sets [`Self::header_timeout`].
-    #[must_use]
-    pub const fn with_header_timeout(mut self, header_timeout: Duration) -> Self {
-        self.header_timeout = header_timeout;
-        self
-    }
-
-    /// Sets [`Self::max_body_bytes`].
-    #[must_use]
-    pub const fn with_max_body_bytes(mut self, max_body_bytes: usize) -> Self {
-        self.max_body_bytes = max_body_bytes;
-        self
-    }
-
-    /// Sets [`Self::max_header_bytes`].
-    #[must_use]
-    pub const fn with_max_header_bytes(mut self, max_header_bytes: usize) -> Self {
-        self.max_header_bytes = max_header_bytes;
-        self
-    }
-
-    /// Sets [`Self::max_connections`].
-    #[must_use]
-    pub const fn with_max_connections(mut self, max_connections: usize) -> Self {
-        self.max_connections = max_connections;
-        self
-    }
-
-    /// Sets [`Self::max_concurrency`].
-    #[must_use]
-    pub const fn with_max_concurrency(mut self, max_concurrency: usize) -> Self {
-        self.max_concurrency = max_concurrency;
-        self
-    }
-
-    /// Sets [`Self::queue_timeout`].
-    #[must_use]
-    pub const fn with_queue_timeout(mut self, queue_timeout: Duration) -> Self {
-        self.queue_timeout = queue_timeout;
-        self
-    }
-
-    /// Sets [`Self::max_waiting`].
-    #[must_use]
-    pub const fn with_max_waiting(mut self, max_waiting: usize) -> Self {
-        self.max_waiting = max_waiting;
-        self
-    }
-
-    /// Sets [`Self::shed_target`].
-    #[must_use]
-    pub const fn with_shed_target(mut self, shed_target: Option<Duration>) -> Self {
-        self.shed_target = shed_target;
-        self
-    }
-
-    /// Sets [`Self::client_rate_per_second`].
-    #[must_use]
-    pub const fn with_client_rate_per_second(mut self, client_rate_per_second: Option<u32>) -> Self {
-        self.client_rate_per_second = client_rate_per_second;
-        self
-    }
-
-    /// Sets [`Self::client_burst`].
-    #[must_use]
-    pub const fn with_client_burst(mut self, client_burst: Option<u32>) -> Self {
-        self.client_burst = client_burst;
-        self
-    }
-
-    /// Sets [`Self::client_max_concurrency`].
-    #[must_use]
-    pub const fn with_client_max_concurrency(mut self, client_max_concurrency: Option<u32>) -> Self {
-        self.client_max_concurrency = client_max_concurrency;
-        self
-    }
-
-    /// Sets [`Self::trusted_proxies`].
-    #[must_use]
-    pub fn with_trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.trusted_proxies = proxies.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets [`Self::stream_keep_alive`].
-    #[must_use]
-    pub const fn with_stream_keep_alive(mut self, stream_keep_alive: Duration) -> Self {
-        self.stream_keep_alive = stream_keep_alive;
-        self
-    }
-
-    /// Sets [`Self::stream_grace`].
-    #[must_use]
-    pub const fn with_stream_grace(mut self, stream_grace: Duration) -> Self {
-        self.stream_grace = stream_grace;
-        self
-    }
-
-    /// Sets [`Self::stream_ring_items`].
-    #[must_use]
-    pub const fn with_stream_ring_items(mut self, stream_ring_items: usize) -> Self {
-        self.stream_ring_items = stream_ring_items;
-        self
-    }
-
-    /// Sets [`Self::stream_ring_bytes`].
-    #[must_use]
-    pub const fn with_stream_ring_bytes(mut self, stream_ring_bytes: usize) -> Self {
-        self.stream_ring_bytes = stream_ring_bytes;
-        self
-    }
-
-    /// Sets [`Self::max_stream_bytes`].
-    #[must_use]
-    pub const fn with_max_stream_bytes(mut self, max_stream_bytes: usize) -> Self {
-        self.max_stream_bytes = max_stream_bytes;
-        self
-    }
-
-    /// Sets [`Self::max_streams`].
-    #[must_use]
-    pub const fn with_max_streams(mut self, max_streams: usize) -> Self {
-        self.max_streams = max_streams;
-        self
-    }
-
-    /// Sets [`Self::drain_timeout`].
-    #[must_use]
-    pub const fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
-        self.drain_timeout = drain_timeout;
-        self
-    }
-
-    /// Sets [`Self::ws`].
-    #[must_use]
-    pub const fn with_ws(mut self, ws: bool) -> Self {
-        self.ws = ws;
-        self
-    }
-
-    /// Sets [`Self::ws_origins`].
-    #[must_use]
-    pub fn with_ws_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.ws_origins = origins.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets [`Self::ws_max_message_bytes`].
-    #[must_use]
-    pub const fn with_ws_max_message_bytes(mut self, ws_max_message_bytes: usize) -> Self {
-        self.ws_max_message_bytes = ws_max_message_bytes;
-        self
-    }
-
-    /// Sets [`Self::ws_max_in_flight`].
-    #[must_use]
-    pub const fn with_ws_max_in_flight(mut self, ws_max_in_flight: usize) -> Self {
-        self.ws_max_in_flight = ws_max_in_flight;
-        self
-    }
-
-    /// Sets [`Self::ws_rate_per_second`].
-    #[must_use]
-    pub const fn with_ws_rate_per_second(mut self, ws_rate_per_second: Option<u32>) -> Self {
-        self.ws_rate_per_second = ws_rate_per_second;
-        self
-    }
-
-    /// Sets [`Self::ws_ping_interval`].
-    #[must_use]
-    pub const fn with_ws_ping_interval(mut self, ws_ping_interval: Duration) -> Self {
-        self.ws_ping_interval = ws_ping_interval;
-        self
-    }
-
-    /// Sets [`Self::introspect`].
-    #[must_use]
-    pub const fn with_introspect(mut self, introspect: bool) -> Self {
-        self.introspect = introspect;
-        self
-    }
-
     /// Checks every field against its bounds, and names what is wrong, all of it.
     #[must_use]
     pub fn validate(&self) -> Vec<FieldError> {
@@ -441,6 +232,11 @@ impl HostConfig {
             env::check("host.ws_max_in_flight", self.ws_max_in_flight),
             self.ws_rate_per_second.and_then(|rate| env::check("host.ws_rate_per_second", rate)),
             env::check("host.ws_ping_interval", self.ws_ping_interval),
+            env::check("host.ws_first_message", self.ws_first_message),
+            env::check("host.topic_subscriptions", self.topic_subscriptions),
+            env::check("host.topic_filters", self.topic_filters),
+            env::check("host.topic_queue_events", self.topic_queue_events),
+            env::check("host.topic_queue_bytes", self.topic_queue_bytes),
         ];
         checks.into_iter().flatten().collect()
     }

@@ -10,7 +10,7 @@ use crate::time::{BoxFuture, SharedClock};
 /// Says when a stream has been silent for too long.
 ///
 /// Its timer runs on while events are sent, and is asked only where there are none: a busy stream sets none.
-pub(super) struct KeepAlive {
+pub(in crate::host) struct KeepAlive {
     clock: SharedClock,
     interval: Duration,
     last: Instant,
@@ -18,17 +18,17 @@ pub(super) struct KeepAlive {
 }
 
 impl KeepAlive {
-    pub(super) fn new(clock: SharedClock, interval: Duration) -> Self {
+    pub(in crate::host) fn new(clock: SharedClock, interval: Duration) -> Self {
         Self { last: clock.now(), clock, interval, timer: None }
     }
 
     /// Something was sent.
-    pub(super) fn sent(&mut self) {
+    pub(in crate::host) fn sent(&mut self) {
         self.last = self.clock.now();
     }
 
     /// Ready when nothing was sent for the whole interval; that counts as sent then.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::host) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let (clock, interval) = (&self.clock, self.interval);
             let timer = self.timer.get_or_insert_with(|| {

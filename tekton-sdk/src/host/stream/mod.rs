@@ -23,6 +23,7 @@ mod work;
 pub(super) use self::{
     array::collect,
     format::{Format, NDJSON},
+    keep_alive::KeepAlive,
     open::Asked,
     registry::Streams,
     work::Items,

@@ -5,8 +5,10 @@
 //! [`wire::exchange`](crate::wire::exchange)'s business.
 
 mod call;
+mod desk;
 mod gate;
 mod inherited;
+mod plain;
 mod session;
 mod upgrade;
 
@@ -16,6 +18,7 @@ pub(super) use self::{
     session::Session,
     upgrade::{Ask, Upgrade, ask},
 };
+use super::origin::Origins;
 use crate::config::HostConfig;
 
 /// Where it stands.
@@ -27,27 +30,27 @@ pub(super) struct WsLimits {
     /// Whether there are any.
     pub(super) enabled: bool,
     /// Which pages of other origins may connect.
-    pub(super) origins: Vec<String>,
-    /// The name that others are told of this host.
-    pub(super) advertised: Option<String>,
+    pub(super) origins: Origins,
     pub(super) max_message_bytes: usize,
     /// How many calls of one connection run at once.
     pub(super) max_in_flight: usize,
     /// How many calls of one connection are taken in a second.
     pub(super) rate_per_second: Option<u32>,
     pub(super) ping_interval: Duration,
+    /// How long a connection may say nothing at first.
+    pub(super) first_message: Duration,
 }
 
 impl WsLimits {
     pub(super) fn of(config: &HostConfig) -> Self {
         Self {
             enabled: config.ws,
-            origins: config.ws_origins.clone(),
-            advertised: config.advertise_host.clone(),
+            origins: Origins::of(config),
             max_message_bytes: config.ws_max_message_bytes,
             max_in_flight: config.ws_max_in_flight,
             rate_per_second: config.ws_rate_per_second,
             ping_interval: config.ws_ping_interval,
+            first_message: config.ws_first_message,
         }
     }
 }

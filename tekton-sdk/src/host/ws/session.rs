@@ -22,15 +22,17 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Upgrade, WsLimits,
     call::{Batch, Call, Reply},
+    desk::{Asker, Desk},
     gate::Gate,
     inherited::of_call,
+    plain,
 };
 use crate::{
     error::{Error, ErrorKind},
-    host::{limit::COME_AGAIN, refusal::Refusal},
+    host::{limit::COME_AGAIN, refusal::Refusal, topics::Topics},
     time::{BoxFuture, SharedClock},
     transport::{
-        Body, Handler, Inbound, Response,
+        Body, Handler, Inbound,
         websocket::{Beat, Came, Closed, Credit, Feed, Out, Pulse, Socket, pipe},
     },
     wire::{
@@ -50,6 +52,7 @@ const MAX_ID_BYTES: usize = 256;
 pub(in crate::host) struct Session {
     pub(in crate::host) handler: Arc<dyn Handler>,
     pub(in crate::host) limits: Arc<WsLimits>,
+    pub(in crate::host) topics: Option<Arc<Topics>>,
     pub(in crate::host) clock: SharedClock,
     pub(in crate::host) peer: Option<SocketAddr>,
 }
@@ -75,11 +78,13 @@ impl Session {
         tracing::debug!(%closed, unasked = running.unasked, "a WebSocket ended");
         running.out.close();
         let Running { socket, .. } = running;
-        if closed != Closed::Silent && closed != Closed::Broken {
-            socket
-                .close(closed.frame("the component is shutting down").filter(|_| closed == Closed::GoingAway), &clock)
-                .await;
-        }
+        let frame = match closed {
+            Closed::Silent | Closed::Broken => return,
+            Closed::GoingAway => closed.frame("the component is shutting down"),
+            Closed::Policy => closed.frame("nothing was said in time"),
+            _ => None,
+        };
+        socket.close(frame, &clock).await;
     }
 }
 
@@ -95,6 +100,14 @@ struct Entry {
 /// The id and the number of a call that has ended.
 type Done = (Option<Id<'static>>, u64);
 
+/// What is spoken; the first message decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tongue {
+    Unknown,
+    JsonRpc,
+    Plain,
+}
+
 struct Running {
     session: Session,
     socket: Socket<TokioIo<Upgraded>>,
@@ -109,6 +122,11 @@ struct Running {
     due: BoxFuture<'static, ()>,
     drained: BoxFuture<'static, ()>,
     draining: bool,
+    /// `None`: there are no topics.
+    desk: Option<Desk>,
+    tongue: Tongue,
+    /// When something must have been said; `None` once it was.
+    first_by: Option<BoxFuture<'static, ()>>,
     /// Answers to calls that this side never made.
     unasked: u64,
 }
@@ -122,9 +140,17 @@ impl Running {
     ) -> Self {
         let limits = &session.limits;
         let rpc = RpcLimits::default().with_max_message_bytes(limits.max_message_bytes);
+        let out = Arc::<Out>::default();
+        let desk = session
+            .topics
+            .as_ref()
+            .map(|topics| Desk::new(Arc::clone(topics), inherited.clone(), session.peer, Arc::clone(&out)));
         Self {
+            desk,
+            tongue: Tongue::Unknown,
+            first_by: Some(session.clock.sleep(limits.first_message)),
             rpc: rpc.with_max_batch(limits.max_in_flight),
-            out: Arc::default(),
+            out,
             calls: FuturesUnordered::new(),
             table: HashMap::new(),
             begun: 0,
@@ -168,6 +194,9 @@ impl Running {
                 self.table.remove(&id);
             }
         }
+        if let Some(desk) = &mut self.desk {
+            more |= desk.poll(cx);
+        }
         let waiting = self.out.bytes();
         if let Poll::Ready(written) = self.socket.poll_write(cx, &self.out) {
             written?;
@@ -176,6 +205,7 @@ impl Running {
             // Its pongs are not read now; that it takes what is written is a sign of life too.
             self.pulse.heard();
         }
+        more |= self.desk.as_ref().is_some_and(Desk::has_room);
         for _ in 0..AT_ONCE {
             if self.out.bytes() > STOP_BYTES {
                 break;
@@ -193,9 +223,17 @@ impl Running {
         }
         if !self.draining && self.drained.as_mut().poll(cx).is_ready() {
             self.draining = true;
+            if let Some(desk) = &mut self.desk {
+                desk.drain();
+                more = true;
+            }
         }
-        if self.draining && self.calls.is_empty() && self.out.bytes() == 0 {
+        let is_done = self.calls.is_empty() && self.desk.as_ref().is_none_or(Desk::is_done);
+        if self.draining && is_done && self.out.bytes() == 0 {
             return Err(Closed::GoingAway);
+        }
+        if self.first_by.as_mut().is_some_and(|first_by| first_by.as_mut().poll(cx).is_ready()) {
+            return Err(Closed::Policy);
         }
         if self.due.as_mut().poll(cx).is_ready() {
             more = true;
@@ -209,6 +247,21 @@ impl Running {
     }
 
     fn message(&mut self, message: &Bytes) {
+        self.first_by = None;
+        if let Some(desk) = &mut self.desk
+            && self.tongue == Tongue::Unknown
+        {
+            self.tongue = match plain::begins(message) {
+                true => Tongue::Plain,
+                false => Tongue::JsonRpc,
+            };
+            if self.tongue == Tongue::Plain {
+                desk.speak_plainly();
+            }
+        }
+        if self.tongue == Tongue::Plain {
+            return self.plainly(message);
+        }
         let alone = Reply::Alone(Arc::clone(&self.out));
         match parse(message, &self.rpc) {
             // A flood of what is none is answered no faster than calls are.
@@ -221,6 +274,16 @@ impl Running {
                     self.entry(entry, message, batch.clone());
                 }
             }
+        }
+    }
+
+    /// Takes a message of the plain dialect.
+    fn plainly(&mut self, message: &Bytes) {
+        let admitted = self.admitted();
+        let Some(desk) = &mut self.desk else { return };
+        match admitted {
+            Ok(()) => desk.message(message),
+            Err(refusal) => desk.refuse(refusal),
         }
     }
 
@@ -263,9 +326,14 @@ impl Running {
         };
         if let Err(refusal) = self.admitted() {
             if let Some(id) = &id {
-                call.refuse(id, refusal);
+                call.refuse(id, refusal.answer());
             }
             return;
+        }
+        if request.http.is_none()
+            && let Some(desk) = self.desk.as_mut().filter(|_| Desk::knows(&request.method))
+        {
+            return desk.call(&request.method, request.params, Asker::Rpc { id, reply: call.reply });
         }
         let asked = match Asked::read(request) {
             Ok(asked) if asked.content == Content::Stream && id.is_none() => {
@@ -342,21 +410,20 @@ impl Running {
     }
 
     /// Every limit of the connection, one after the other.
-    fn admitted(&mut self) -> Result<(), Response> {
+    fn admitted(&mut self) -> Result<(), Box<Refusal>> {
         if self.draining {
-            let down = Error::new(ErrorKind::Closed, "the component is shutting down");
-            return Err(Box::<Refusal>::from(down).answer());
+            return Err(Error::new(ErrorKind::Closed, "the component is shutting down").into());
         }
         self.passes()?;
         let most = self.session.limits.max_in_flight;
-        if self.calls.len() >= most {
+        if self.calls.len() + self.desk.as_ref().map_or(0, Desk::under_way) >= most {
             let detail = format!("in_flight: {most} calls of this connection are under way, which is the limit");
             return Err(too_many("in_flight", detail, COME_AGAIN));
         }
         Ok(())
     }
 
-    fn passes(&mut self) -> Result<(), Response> {
+    fn passes(&mut self) -> Result<(), Box<Refusal>> {
         let now = self.session.clock.now();
         let Some(gate) = &mut self.gate else { return Ok(()) };
         gate.take(now).map_err(|wait| {
@@ -370,6 +437,6 @@ impl Running {
     }
 }
 
-fn too_many(code: &str, detail: String, wait: Duration) -> Response {
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(wait).answer()
+fn too_many(code: &str, detail: String, wait: Duration) -> Box<Refusal> {
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(wait)
 }

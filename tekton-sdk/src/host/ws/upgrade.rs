@@ -1,7 +1,5 @@
 //! From a request of HTTP to a WebSocket, or why not.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::{
     body::Incoming,
@@ -11,7 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{PATH, WsLimits, inherited::inherited};
 use crate::{
-    host::refusal::Refusal,
+    host::{origin::one, refusal::Refusal},
     transport::{Response, websocket::has_token},
 };
 
@@ -74,10 +72,10 @@ fn accepted(method: &Method, headers: &HeaderMap, limits: &WsLimits, spare: bool
             "`Sec-WebSocket-Key` must be 16 bytes in base64, once",
         );
     };
-    let Some(host) = one(headers, &header::HOST) else {
+    if one(headers, &header::HOST).is_none() {
         return refused(StatusCode::BAD_REQUEST, "bad_handshake", "`Host` must be there once");
-    };
-    if !may_come_from(headers, host, limits) {
+    }
+    if limits.origins.admit(headers).is_none() {
         let detail = "pages of this origin may not connect; name it in `host.ws_origins` if they should";
         return refused(StatusCode::FORBIDDEN, "origin_refused", detail);
     }
@@ -94,42 +92,10 @@ fn accepted(method: &Method, headers: &HeaderMap, limits: &WsLimits, spare: bool
         .with_header(header::SEC_WEBSOCKET_ACCEPT, accept))
 }
 
-/// The one value of a header.
-fn one<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    value.to_str().ok().map(str::trim)
-}
-
 /// 24 characters of base64 for 16 bytes (RFC 6455 §4.1).
 fn is_key(key: &str) -> bool {
     let body = key.strip_suffix("==").unwrap_or_default();
     body.len() == 22 && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
-}
-
-/// Whoever sends no origin is no browser. A page may connect to the host that it came from, if that is an address, `localhost` or the
-/// name that others are told: any other name may have been made to mean this machine by whoever serves the page.
-fn may_come_from(headers: &HeaderMap, host: &str, limits: &WsLimits) -> bool {
-    if !headers.contains_key(header::ORIGIN) {
-        return true;
-    }
-    let Some(origin) = one(headers, &header::ORIGIN) else { return false };
-    if limits.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let from = origin.split_once("://").map(|(_, authority)| authority);
-    from.is_some_and(|from| from.eq_ignore_ascii_case(host)) && is_ours(host, limits)
-}
-
-fn is_ours(host: &str, limits: &WsLimits) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(six) => six.split_once(']').map_or(six, |(address, _)| address),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<Ipv4Addr>().is_ok()
-        || name.parse::<Ipv6Addr>().is_ok()
-        || limits.advertised.as_deref().is_some_and(|advertised| advertised.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

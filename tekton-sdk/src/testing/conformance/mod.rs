@@ -1,10 +1,11 @@
 //! What every backend of a seam must do, as tests that anybody can run.
 //!
 //! Each law is a function whose name is a sentence; it panics where the law is broken. The list of laws stands once, in the
-//! macro that makes one `#[test]` of each: [`directory_conformance!`](crate::directory_conformance),
-//! [`transport_conformance!`](crate::transport_conformance). A backend is held to what it declares; what it does not declare
+//! macro that makes one `#[test]` of each: [`broker_conformance!`](crate::broker_conformance),
+//! [`directory_conformance!`](crate::directory_conformance), [`transport_conformance!`](crate::transport_conformance). A backend is held to what it declares; what it does not declare
 //! must fail with a sentence.
 
+pub mod broker;
 pub mod directory;
 pub mod transport;
 

@@ -1,5 +1,6 @@
 //! Decorators that break what they decorate, as planned.
 
+mod broker;
 mod directory;
 mod transport;
 
@@ -8,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+pub use broker::{BrokerFaults, DeliveryFault, FaultyBroker, PublishFault};
 pub use directory::FaultyDirectory;
 pub use transport::FaultyTransport;
 

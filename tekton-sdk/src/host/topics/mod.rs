@@ -1,0 +1,160 @@
+//! The topics of a served component: what `/ws` and `/events` give of its broker, and to whom.
+
+mod guard;
+mod query;
+mod sse;
+mod watched;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use http::{HeaderMap, Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+pub use self::guard::TopicGuard;
+pub(in crate::host) use self::watched::Watched;
+use super::{Identify, RequestHead, refusal::Refusal};
+use crate::{
+    config::HostConfig,
+    context::Identity,
+    patterns::events::{Broker, Message, Receipt, Topic, wire::Wanted},
+};
+
+/// The methods of `/ws` that are about topics.
+pub(in crate::host) const TOPIC_METHODS: [&str; 6] = ["subscribe", "unsubscribe", "publish", "ack", "nack", "progress"];
+
+/// What a component that serves events has of them.
+pub(in crate::host) struct Topics {
+    broker: Arc<dyn Broker>,
+    /// `None`: whoever may connect may hear and publish everything.
+    guard: Option<Arc<dyn TopicGuard>>,
+    identify: Option<Arc<dyn Identify>>,
+    #[cfg(feature = "websocket")]
+    max_subscriptions: usize,
+    max_filters: usize,
+    queue_events: usize,
+    queue_bytes: usize,
+    drain: CancellationToken,
+    open: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+impl Topics {
+    pub(in crate::host) fn new(
+        broker: Arc<dyn Broker>,
+        guard: Option<Arc<dyn TopicGuard>>,
+        identify: Option<Arc<dyn Identify>>,
+        config: &HostConfig,
+    ) -> Self {
+        Self {
+            broker,
+            guard,
+            identify,
+            #[cfg(feature = "websocket")]
+            max_subscriptions: config.topic_subscriptions,
+            max_filters: config.topic_filters,
+            queue_events: config.topic_queue_events,
+            queue_bytes: config.topic_queue_bytes,
+            drain: CancellationToken::new(),
+            open: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// How many subscriptions one connection may have.
+    #[cfg(feature = "websocket")]
+    pub(in crate::host) const fn max_subscriptions(&self) -> usize {
+        self.max_subscriptions
+    }
+
+    /// Ends the subscriptions of `/events` once they have given what waits.
+    pub(in crate::host) fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// For `/introspect`: how many subscriptions are open, and how many events those that ended had lost by being slow.
+    pub(in crate::host) fn shown(&self) -> serde_json::Value {
+        serde_json::json!({
+            "subscriptions": self.open.load(Ordering::Relaxed),
+            "dropped": self.dropped.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Who stands behind a connection, by its handshake.
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "a request of HTTP is identified by the router"))]
+    pub(in crate::host) async fn who(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<SocketAddr>,
+    ) -> Result<Option<Identity>, Box<Refusal>> {
+        let Some(identify) = &self.identify else { return Ok(None) };
+        let head = RequestHead { method: &Method::GET, path: "/ws", query: None, headers, peer };
+        Ok(identify.identify(&head).await?)
+    }
+
+    /// Begins a subscription.
+    pub(in crate::host) async fn subscribe(
+        self: &Arc<Self>,
+        who: Option<Identity>,
+        wanted: Wanted<'_>,
+    ) -> Result<Watched, Box<Refusal>> {
+        if wanted.topics.len() > self.max_filters {
+            let most = self.max_filters;
+            let detail =
+                format!("topics: a subscription has at most {most} topics, this one has {}", wanted.topics.len());
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_topics", detail));
+        }
+        let interest = wanted.interest(self.queue_events, self.queue_bytes)?;
+        if let Some(guard) = &self.guard {
+            for filter in &interest.filters {
+                match Topic::parse(filter.as_str()) {
+                    Ok(topic) if !guard.may_hear(who.as_ref(), &topic) => return Err(refused("hear", topic.as_str())),
+                    Ok(_) => {}
+                    // What one member must not see would be lost to the others.
+                    Err(_) if interest.group.is_some() => {
+                        let detail = format!("a group listens to topics without wildcards here, not to {filter}");
+                        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "group_of_wildcards", detail));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        let is_acked = interest.acks.is_some();
+        let feed = self.broker.subscribe(interest).await?;
+        Ok(Watched::new(Arc::clone(self), feed, who, is_acked))
+    }
+
+    /// Publishes.
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "nothing is published over HTTP"))]
+    pub(in crate::host) async fn publish(
+        &self,
+        who: Option<&Identity>,
+        message: Message,
+    ) -> Result<Receipt, Box<Refusal>> {
+        if self.guard.as_ref().is_some_and(|guard| !guard.may_publish(who, message.topic())) {
+            return Err(refused("publish on", message.topic().as_str()));
+        }
+        Ok(self.broker.publish(message).await?)
+    }
+}
+
+fn refused(what: &str, topic: &str) -> Box<Refusal> {
+    Refusal::new(StatusCode::FORBIDDEN, "topic_refused", format!("you may not {what} {topic}"))
+}
+
+/// The filters of a list with commas between them.
+fn listed(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|filter| !filter.is_empty())
+}
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topics").field("broker", &self.broker).field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
