@@ -1,8 +1,11 @@
 //! Events over real sockets: topics at `/ws` in both dialects, and at `/events`.
 
+mod edges;
 mod host;
+mod limits;
 mod plain;
 mod sse;
+mod tickets;
 
 use std::{sync::Arc, time::Duration};
 

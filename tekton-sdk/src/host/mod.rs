@@ -13,6 +13,7 @@
 //! | `/landmarks` | the landmarks of the program; `?kind=`, `?tag=`, `?component=` and `?text=` narrow them |
 //! | `/ws` | the same operations as JSON-RPC over a WebSocket, if `host.ws` allows it, and the topics of [`Serve::events`] |
 //! | `/events` | the topics of [`Serve::events`] as server-sent events |
+//! | `/ws/ticket` | `POST` gives a ticket for one connection to either, to those who cannot send a proof with it |
 //! | `/openapi.json` | its OpenAPI 3.1 document; [`openapi()`] makes the same without a server |
 
 mod arguments;
@@ -25,6 +26,7 @@ mod limit;
 #[cfg(feature = "macros")]
 mod marks;
 pub(crate) mod measured;
+mod mint;
 mod numbers;
 mod openapi;
 mod operations;
@@ -44,6 +46,7 @@ mod socket;
 mod sockets;
 mod spend;
 mod stream;
+mod ticket;
 mod tools;
 mod topics;
 mod watch;

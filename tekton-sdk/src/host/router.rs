@@ -17,6 +17,7 @@ use super::{
     run::run,
     spend::{self, Purse},
     stream::{Asked, Format, Streams},
+    ticket::{self, Tickets},
     topics::Topics,
     watch::Watch,
 };
@@ -49,7 +50,7 @@ pub(super) struct Router {
     pub(super) versions: Vec<u32>,
     pub(super) places: Arc<Places>,
     /// `None`: clients have no limits.
-    pub(super) clients: Option<Clients>,
+    pub(super) clients: Option<Arc<Clients>>,
     /// `None`: nobody is identified.
     pub(super) identify: Option<Arc<dyn Identify>>,
     pub(super) purse: Purse,
@@ -61,6 +62,7 @@ pub(super) struct Router {
     pub(super) component: Arc<str>,
     pub(super) streams: Arc<Streams>,
     pub(super) origins: Origins,
+    pub(super) tickets: Arc<Tickets>,
     /// `None`: it serves no topics.
     pub(super) topics: Option<Arc<Topics>>,
     /// Counts requests for what is not there.
@@ -89,9 +91,8 @@ impl Router {
             Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
                 Ok(Route::Operation(entry)) => self.serve(entry, request).await,
-                Ok(Route::Topics(topics)) => {
-                    self.listen(topics, &request).await.unwrap_or_else(|refusal| refusal.answer())
-                }
+                Ok(Route::Topics(topics)) => self.listen(topics, &request).await,
+                Ok(Route::Ticket) => self.ticket(&request).await,
                 Ok(Route::Stream(id)) => self.cancel(&id, &request).await.unwrap_or_else(|refusal| refusal.answer()),
                 Err(refusal) => {
                     let answer = refusal.answer();
@@ -105,6 +106,9 @@ impl Router {
     fn route(&self, request: &Inbound) -> Result<Route<'_>, Box<Refusal>> {
         if let Some(topics) = self.topics.as_ref().filter(|_| request.path == "/events") {
             return Ok(Route::Topics(topics));
+        }
+        if request.path == ticket::PATH && (self.config.ws || self.topics.is_some()) {
+            return Ok(Route::Ticket);
         }
         let path = request.path.strip_prefix("/api/v").and_then(|rest| rest.split_once('/'));
         let Some((version, name)) = path else {
@@ -216,12 +220,16 @@ impl Router {
         })
     }
 
-    /// Who calls, if that is proven. `None` as the operation is one of the host's own.
+    /// Who calls, if that is proven; a connection that was opened with a ticket has proven it. `None` as the operation is one of the
+    /// host's own.
     pub(super) async fn identity(
         &self,
         entry: Option<&Entry>,
         request: &Inbound,
     ) -> Result<Option<Identity>, Box<Refusal>> {
+        if let Some(proven) = &request.proven {
+            return Ok(Some(proven.clone()));
+        }
         let Some(identify) = &self.identify else { return Ok(None) };
         let Inbound { method, path, query, headers, peer, .. } = request;
         let head = RequestHead { method, path, query: query.as_deref(), headers, peer: *peer };
@@ -229,7 +237,7 @@ impl Router {
             Ok(identity) => Ok(identity),
             Err(error) => {
                 if let Some(clients) = &self.clients {
-                    let counted = clients.unproven(request, self.clock.now());
+                    let counted = clients.unproven(request.into(), self.clock.now());
                     counted.map_err(|refused| match entry {
                         Some(entry) => self.refused(entry, refused),
                         None => refused.1,
@@ -251,7 +259,7 @@ impl Router {
     ) -> Result<Admission, Box<Refusal>> {
         let seat = match &self.clients {
             Some(clients) => {
-                clients.admit(identity, request, watch.began).map_err(|refused| self.refused(entry, refused))?
+                clients.admit(identity, request.into(), watch.began).map_err(|refused| self.refused(entry, refused))?
             }
             None => None,
         };
@@ -280,10 +288,15 @@ impl Router {
     /// How much of the limits is taken, for `/introspect`.
     fn limits(&self) -> serde_json::Value {
         let (running, waiting) = self.places.taken();
-        let clients = self.clients.as_ref().map_or(0, Clients::known);
+        let clients = self.clients.as_ref().map_or(0, |clients| clients.known());
         let streams = self.streams.count();
-        let mut shown =
-            serde_json::json!({ "running": running, "waiting": waiting, "clients": clients, "streams": streams });
+        let mut shown = serde_json::json!({
+            "running": running,
+            "waiting": waiting,
+            "clients": clients,
+            "streams": streams,
+            "tickets": self.tickets.count(),
+        });
         if let Some(topics) = &self.topics {
             shown["topics"] = topics.shown();
         }
@@ -324,6 +337,8 @@ enum Route<'a> {
     Operation(&'a Entry),
     /// Events that are to be heard.
     Topics(&'a Arc<Topics>),
+    /// A ticket for a connection that cannot bring a proof.
+    Ticket,
     /// A stream that is to end, by what stands for its id.
     Stream(Box<str>),
 }

@@ -20,8 +20,9 @@ use super::{
     sockets::Sockets,
     spend::Purse,
     stream::Streams,
+    ticket::Tickets,
     tools,
-    topics::{TOPIC_METHODS, TopicGuard, Topics},
+    topics::{Entry, TOPIC_METHODS, TopicGuard, Topics},
 };
 use crate::{
     config::HostConfig,
@@ -34,7 +35,6 @@ use crate::{
     patterns::events::Events,
     tekton::Tekton,
     telemetry::{Event, Observers, names},
-    time::SharedClock,
     transport::{Binding, Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
@@ -177,14 +177,20 @@ impl Serve {
     /// settings, or naming the port that is taken.
     pub async fn start(mut self) -> Result<Served> {
         self.check()?;
+        if self.memory.is_none() {
+            self.config.advertise_host = self.advertised()?;
+        }
         let clock = self.tekton.clock().clone();
         let (metrics, name) = (self.tekton.metrics().clone(), &*self.descriptor.name);
         self.operations.measure(|operation| metrics.served(name, operation));
         let inside = if self.config.introspect { Some(Inside::of(&self.tekton, &self.config)?) } else { None };
         let identify = self.identify.take();
+        let clients = Clients::new(&self.config, clock.now()).map(Arc::new);
+        let random = self.tekton.random().clone();
+        let tickets = Arc::new(Tickets::new(&self.config, clock.clone(), random, clients.clone()));
         let topics = self.events.as_ref().map(|events| {
-            let broker = Arc::clone(events.broker());
-            Arc::new(Topics::new(broker, self.guard.take(), identify.clone(), &self.config))
+            let entry = Entry { identify: identify.clone(), clients: clients.clone(), clock: clock.clone() };
+            Arc::new(Topics::new(Arc::clone(events.broker()), self.guard.take(), entry, &self.config))
         });
         let router = Arc::new(Router {
             origins: Origins::of(&self.config),
@@ -198,7 +204,8 @@ impl Serve {
             versions: self.descriptor.api_versions.clone(),
             purse: Purse { most: self.spend_at_most, price: self.descriptor.cost },
             places: Arc::new(Places::new(&self.config, clock.clone())),
-            clients: Clients::new(&self.config, clock.now()),
+            clients,
+            tickets,
             identify,
             operations: std::mem::take(&mut self.operations),
             config: self.config.clone(),
@@ -213,7 +220,7 @@ impl Serve {
                 (Road::Memory { _binding: binding }, endpoint, Instance::new(instance)?)
             }
             None => {
-                let sockets = self.listen(handler, router.topics.clone(), clock).await?;
+                let sockets = self.listen(handler, &router).await?;
                 let (endpoint, instance) = match (&sockets.tcp, &sockets.unix) {
                     (None, Some(socket)) => {
                         let endpoint = socket.endpoint().to_string();
@@ -222,7 +229,7 @@ impl Serve {
                     }
                     (tcp, _) => {
                         let bound = tcp.as_ref().map_or(SocketAddr::new(self.config.bind, 0), Server::local_addr);
-                        let (host, port) = (self.advertised_host(bound)?, bound.port());
+                        let (host, port) = (self.advertised_host(bound), bound.port());
                         router.control.set_port(port);
                         let instance = Instance::from_address(&host, port);
                         let shown = if host.contains(':') { format!("[{host}]") } else { host };
@@ -259,19 +266,15 @@ impl Serve {
         Ok(Served { id, endpoint, router, road, registered, follow, drain_timeout: self.config.drain_timeout })
     }
 
-    async fn listen(
-        &self,
-        handler: Arc<dyn Handler>,
-        topics: Option<Arc<Topics>>,
-        clock: SharedClock,
-    ) -> Result<Sockets> {
+    async fn listen(&self, handler: Arc<dyn Handler>, router: &Router) -> Result<Sockets> {
         let limits = ServerLimits {
             header_timeout: self.config.header_timeout,
             write_timeout: self.config.write_timeout,
             max_header_bytes: self.config.max_header_bytes,
             max_connections: self.config.max_connections,
         };
-        let serving = Serving::new(handler, limits, &self.config, clock).with_topics(topics);
+        let serving = Serving::new(handler, limits, &self.config, router.clock.clone())
+            .with_topics(router.topics.clone(), Arc::clone(&router.tickets));
         let unix = match &self.config.unix_socket {
             Some(path) => Some(UnixServer::serve(path, serving.clone()).await?),
             None => None,
@@ -328,17 +331,21 @@ impl Serve {
         Ok(named.unwrap_or(configured))
     }
 
-    /// The builder's host, else `<NAME>_HOST`, else the configuration's, else the address listened on.
-    fn advertised_host(&self, bound: SocketAddr) -> Result<String> {
+    /// The builder's host, else `<NAME>_HOST`, else the configuration's.
+    fn advertised(&self) -> Result<Option<String>> {
         let named = match self.tekton.setting::<Env>() {
             Some(env) => env.host_for(&self.descriptor.name)?,
             None => None,
         };
-        let said = self.advertise.clone().or(named).or_else(|| self.config.advertise_host.clone());
-        Ok(said.unwrap_or_else(|| match bound.ip() {
+        Ok(self.advertise.clone().or(named).or_else(|| self.config.advertise_host.clone()))
+    }
+
+    /// The host that others are told: the one named, else the address listened on.
+    fn advertised_host(&self, bound: SocketAddr) -> String {
+        self.config.advertise_host.clone().unwrap_or_else(|| match bound.ip() {
             ip if ip.is_unspecified() => "localhost".to_owned(),
             ip => ip.to_string(),
-        }))
+        })
     }
 
     fn registration(&self, router: &Router, endpoint: &str, instance: &Instance) -> Result<Registration> {

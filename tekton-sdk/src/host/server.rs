@@ -21,10 +21,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::patience::Patience;
-use super::topics::Topics;
 #[cfg(feature = "websocket")]
 use super::ws::{self, Ask, Session, Upgrade, WsLimits};
+use super::{patience::Patience, ticket::Tickets, topics::Topics};
 use crate::{
     config::HostConfig,
     error::{Error, ErrorKind, Result},
@@ -144,6 +143,8 @@ pub(super) struct Serving {
     ws: Arc<WsLimits>,
     #[cfg(feature = "websocket")]
     topics: Option<Arc<Topics>>,
+    #[cfg(feature = "websocket")]
+    tickets: Option<Arc<Tickets>>,
     clock: SharedClock,
 }
 
@@ -162,19 +163,22 @@ impl Serving {
             ws: Arc::new(WsLimits::of(config)),
             #[cfg(feature = "websocket")]
             topics: None,
+            #[cfg(feature = "websocket")]
+            tickets: None,
             clock,
         }
     }
 
-    /// Serves these topics over WebSockets.
+    /// Serves these topics over WebSockets, and takes these tickets there.
     #[cfg_attr(
         not(feature = "websocket"),
         expect(unused_variables, unused_mut, reason = "only WebSockets have topics")
     )]
-    pub(super) fn with_topics(mut self, topics: Option<Arc<Topics>>) -> Self {
+    pub(super) fn with_topics(mut self, topics: Option<Arc<Topics>>, tickets: Arc<Tickets>) -> Self {
         #[cfg(feature = "websocket")]
         {
             self.topics = topics;
+            self.tickets = Some(tickets);
         }
         self
     }
@@ -398,7 +402,7 @@ async fn answer(
     next: &Next,
 ) -> std::result::Result<http::Response<Body>, Infallible> {
     #[cfg(feature = "websocket")]
-    let request = match ws::ask(request, &serving.ws, spare) {
+    let request = match ws::ask(request, &serving.ws, serving.tickets.as_deref(), peer, spare) {
         Ask::Other(request) => request,
         Ask::Refused(refused) => return Ok(outgoing(refused)),
         Ask::Accepted(answer, upgrade) => {

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     net::SocketAddr,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
@@ -13,7 +14,7 @@ use tracing::Span;
 
 use super::{Body, Endpoint, Origin, Tried};
 use crate::{
-    context::{Budget, Cost},
+    context::{Budget, Cost, Identity},
     error::{Error, Result, Verdict},
     rules::Rules,
     telemetry::CallMetrics,
@@ -207,7 +208,6 @@ impl DerefMut for Request {
 
 /// A request as it arrives at a [`Handler`](super::Handler).
 #[non_exhaustive]
-#[derive(Debug)]
 pub struct Inbound {
     /// The method.
     pub method: Method,
@@ -224,13 +224,34 @@ pub struct Inbound {
     /// Whether it came on a connection beyond the limit of the socket. A host answers control routes alone on such a one, and
     /// closes it.
     pub spare: bool,
+    /// Who sent it, where its connection has proven that already.
+    pub(crate) proven: Option<Identity>,
 }
 
 impl Inbound {
     /// A request without headers and body, from within the process.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         let path = path.into();
-        Self { method, path, query: None, headers: HeaderMap::new(), body: Body::empty(), peer: None, spare: false }
+        Self {
+            method,
+            path,
+            query: None,
+            headers: HeaderMap::new(),
+            body: Body::empty(),
+            peer: None,
+            spare: false,
+            proven: None,
+        }
+    }
+}
+
+/// Headers and query stay out: that is where secrets travel.
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, path, body, peer, spare, .. } = self;
+        let mut shown = f.debug_struct("Inbound");
+        shown.field("method", method).field("path", path).field("body", body);
+        shown.field("peer", peer).field("spare", spare).finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ async fn next(events: &mut Heard) -> StreamEvent {
 }
 
 /// The answer to a request, up to its first `until`.
-async fn ask(served: &Served, head: &str, until: &str) -> String {
+pub(super) async fn ask(served: &Served, head: &str, until: &str) -> String {
     let mut stream = TcpStream::connect(address(served.endpoint())).await.unwrap();
     stream.write_all(format!("{head}\r\nHost: {}\r\n\r\n", address(served.endpoint())).as_bytes()).await.unwrap();
     let (mut text, mut buffer) = (String::new(), [0; 1024]);

@@ -26,8 +26,13 @@ impl Raw {
 
     /// The error is the status of the answer.
     pub(crate) async fn open_with(endpoint: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        Self::open_at(endpoint, "/ws", headers).await
+    }
+
+    /// With this path and query.
+    pub(crate) async fn open_at(endpoint: &str, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let stream = TcpStream::connect(address(endpoint)).await.unwrap();
-        let mut request = format!("ws://{}/ws", address(endpoint)).into_client_request().unwrap();
+        let mut request = format!("ws://{}{path}", address(endpoint)).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }

@@ -42,6 +42,8 @@ use crate::{env, error::FieldError};
 /// assert_eq!((config.ws_max_message_bytes, config.ws_max_in_flight, config.ws_rate_per_second), (1 << 20, 256, None));
 /// assert_eq!(config.ws_ping_interval, Duration::from_secs(20));
 /// assert_eq!(config.ws_first_message, Duration::from_secs(30));
+/// assert!(config.allowed_hosts.is_empty());
+/// assert_eq!((config.ticket_life, config.max_tickets), (Duration::from_secs(30), 4096));
 /// assert_eq!((config.topic_subscriptions, config.topic_filters), (64, 16));
 /// assert_eq!((config.topic_queue_events, config.topic_queue_bytes), (1024, 4 << 20));
 /// assert!(!config.introspect);
@@ -122,8 +124,8 @@ pub struct HostConfig {
     pub drain_timeout: Duration,
     /// Whether the operations are served over WebSockets too, at `/ws`. Default: yes.
     pub ws: bool,
-    /// Pages of which other origins may connect to `/ws`, as `https://app.example`; `*` stands for all. Default: none, only those
-    /// that came from this host by its address, `localhost` or [`Self::advertise_host`].
+    /// Pages of which other origins may connect to `/ws` and `/events`, as `https://app.example`; `*` stands for all. Default: none,
+    /// only those that came from this host itself.
     #[serde(deserialize_with = "env::names")]
     pub ws_origins: Vec<String>,
     /// The largest message of a WebSocket that is read; a larger body comes in pieces. Default: 1 MiB.
@@ -139,6 +141,15 @@ pub struct HostConfig {
     /// How long a WebSocket may stay open before its first message. Default: 30 s.
     #[serde(deserialize_with = "env::duration")]
     pub ws_first_message: Duration,
+    /// Under which other names `/ws` and `/events` may be asked for, as `kitchen.internal`; `*` stands for all. Default: none,
+    /// only addresses, `localhost`, [`Self::advertise_host`] and the hosts of [`Self::ws_origins`].
+    #[serde(deserialize_with = "env::names")]
+    pub allowed_hosts: Vec<String>,
+    /// How long a ticket is good for, unless it is used before. Default: 30 s.
+    #[serde(deserialize_with = "env::duration")]
+    pub ticket_life: Duration,
+    /// How many tickets there are at once; beyond them the oldest is good no more. Default: 4096.
+    pub max_tickets: usize,
     /// How many subscriptions to topics one WebSocket may have. Default: 64.
     pub topic_subscriptions: usize,
     /// How many topics one subscription may name. Default: 16.
@@ -189,6 +200,9 @@ impl Default for HostConfig {
             ws_rate_per_second: None,
             ws_ping_interval: Duration::from_secs(20),
             ws_first_message: Duration::from_secs(30),
+            allowed_hosts: Vec::new(),
+            ticket_life: Duration::from_secs(30),
+            max_tickets: 4096,
             topic_subscriptions: 64,
             topic_filters: 16,
             topic_queue_events: 1024,
@@ -233,6 +247,9 @@ impl HostConfig {
             self.ws_rate_per_second.and_then(|rate| env::check("host.ws_rate_per_second", rate)),
             env::check("host.ws_ping_interval", self.ws_ping_interval),
             env::check("host.ws_first_message", self.ws_first_message),
+            env::check("host.allowed_hosts", &*self.allowed_hosts.join(",")),
+            env::check("host.ticket_life", self.ticket_life),
+            env::check("host.max_tickets", self.max_tickets),
             env::check("host.topic_subscriptions", self.topic_subscriptions),
             env::check("host.topic_filters", self.topic_filters),
             env::check("host.topic_queue_events", self.topic_queue_events),

@@ -7,9 +7,12 @@ mod rate;
 mod store;
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use http::HeaderMap;
 
 use self::{address::Trusted, key::Key};
 pub(super) use self::{
@@ -22,6 +25,19 @@ use crate::{config::HostConfig, context::Identity, telemetry::HostLimit, transpo
 
 /// How many clients are told apart; who comes beyond that shares one limit with all others that do.
 pub(super) const MAX_CLIENTS: usize = 1 << 17;
+
+/// From where something is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+impl<'a> From<&'a Inbound> for Source<'a> {
+    fn from(request: &'a Inbound) -> Self {
+        Self { headers: &request.headers, peer: request.peer }
+    }
+}
 
 /// The limits of single clients.
 ///
@@ -54,10 +70,10 @@ impl Clients {
     pub(super) fn admit(
         &self,
         identity: Option<&Identity>,
-        request: &Inbound,
+        from: Source<'_>,
         now: Instant,
     ) -> Result<Option<Seat>, (HostLimit, Box<Refusal>)> {
-        let key = self.key(identity, request);
+        let key = self.key(identity, from);
         self.count(key, now)?;
         let Some(crowd) = &self.crowd else { return Ok(None) };
         crowd.enter(key).map(Some).ok_or_else(|| {
@@ -76,18 +92,18 @@ impl Clients {
     pub(super) fn charge(
         &self,
         identity: Option<&Identity>,
-        request: &Inbound,
+        from: Source<'_>,
         now: Instant,
     ) -> Result<(), (HostLimit, Box<Refusal>)> {
-        self.count(self.key(identity, request), now)
+        self.count(self.key(identity, from), now)
     }
 
     /// Counts a request with a proof that was not accepted against the address, so that proofs cannot be guessed at any speed.
     ///
     /// # Errors
     /// As [`Clients::admit`], of the rate alone.
-    pub(super) fn unproven(&self, request: &Inbound, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
-        self.count(self.of_address(request), now)
+    pub(super) fn unproven(&self, from: Source<'_>, now: Instant) -> Result<(), (HostLimit, Box<Refusal>)> {
+        self.count(self.of_address(from), now)
     }
 
     /// How many clients the limits remember.
@@ -97,15 +113,15 @@ impl Clients {
         rate.max(crowd)
     }
 
-    fn of_address(&self, request: &Inbound) -> Key {
-        let peer = request.peer.map(|peer| peer.ip().to_canonical());
-        self.keys.of_address(self.trusted.client(peer, &request.headers))
+    fn of_address(&self, from: Source<'_>) -> Key {
+        let peer = from.peer.map(|peer| peer.ip().to_canonical());
+        self.keys.of_address(self.trusted.client(peer, from.headers))
     }
 
-    fn key(&self, identity: Option<&Identity>, request: &Inbound) -> Key {
+    fn key(&self, identity: Option<&Identity>, from: Source<'_>) -> Key {
         match identity {
             Some(identity) => self.keys.of_subject(identity.subject()),
-            None => self.of_address(request),
+            None => self.of_address(from),
         }
     }
 

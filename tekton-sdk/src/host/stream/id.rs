@@ -1,14 +1,8 @@
 //! The ids of streams, which nobody guesses.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::fmt;
 
-use sha2::{Digest, Sha256};
-
-use crate::random::Random;
+use crate::{host::mint::Mint, random::Random};
 
 /// Which stream: 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,27 +53,15 @@ impl fmt::Display for EventId {
 
 /// Makes ids.
 #[derive(Debug)]
-pub(super) struct Ids {
-    /// Who sees the numbers of a [`Random`], as those in traces, can compute the next: they go in, and a key of this process
-    /// that nobody sees.
-    random: Random,
-    key: [u64; 4],
-    made: AtomicU64,
-}
+pub(super) struct Ids(Mint);
 
 impl Ids {
     pub(super) fn new(random: Random) -> Self {
-        let seed = RandomState::new();
-        Self { random, key: [0_u8, 1, 2, 3].map(|n| seed.hash_one(n)), made: AtomicU64::new(0) }
+        Self(Mint::new(random))
     }
 
     pub(super) fn next(&self) -> StreamId {
-        let mut hash = Sha256::new();
-        for part in self.key.into_iter().chain([self.made.fetch_add(1, Ordering::Relaxed), self.random.next_u64()]) {
-            hash.update(part.to_be_bytes());
-        }
-        let digest = hash.finalize();
-        StreamId(digest.iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte)))
+        StreamId(self.0.next().iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte)))
     }
 }
 

@@ -87,7 +87,7 @@ impl Router {
     async fn come_back(&self, mut asked: Asked<'_>, last: &HeaderValue) -> Result<Response, Box<Refusal>> {
         if let Some(clients) = &self.clients {
             let now = self.clock.now();
-            let charged = clients.charge(asked.identity.as_ref(), &asked.request, now);
+            let charged = clients.charge(asked.identity.as_ref(), (&asked.request).into(), now);
             charged.map_err(|refused| self.refused(asked.entry, refused))?;
         }
         let last = last.to_str().ok().and_then(EventId::parse);

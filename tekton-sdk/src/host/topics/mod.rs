@@ -5,36 +5,65 @@ mod query;
 mod sse;
 mod watched;
 
+#[cfg(feature = "websocket")]
+use std::net::SocketAddr;
 use std::{
     fmt,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
+#[cfg(feature = "websocket")]
+use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
 pub use self::guard::TopicGuard;
 pub(in crate::host) use self::watched::Watched;
-use super::{Identify, RequestHead, refusal::Refusal};
+use super::{Identify, client::Clients, refusal::Refusal};
+#[cfg(feature = "websocket")]
+use super::{
+    RequestHead,
+    client::{Seat, Source},
+};
 use crate::{
     config::HostConfig,
     context::Identity,
     patterns::events::{Broker, Message, Receipt, Topic, wire::Wanted},
+    time::SharedClock,
 };
 
 /// The methods of `/ws` that are about topics.
 pub(in crate::host) const TOPIC_METHODS: [&str; 6] = ["subscribe", "unsubscribe", "publish", "ack", "nack", "progress"];
+
+/// Who may come in, and how often. A request of HTTP is admitted by the router.
+#[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "only calls over WebSockets are admitted here"))]
+pub(in crate::host) struct Entry {
+    /// `None`: nobody is identified.
+    pub(in crate::host) identify: Option<Arc<dyn Identify>>,
+    /// `None`: clients have no limits.
+    pub(in crate::host) clients: Option<Arc<Clients>>,
+    pub(in crate::host) clock: SharedClock,
+}
+
+/// What is known of a connection since it was opened.
+#[cfg(feature = "websocket")]
+pub(in crate::host) struct Handshake {
+    pub(in crate::host) headers: HeaderMap,
+    pub(in crate::host) peer: Option<SocketAddr>,
+    /// Who opened it with a ticket.
+    pub(in crate::host) proven: Option<Identity>,
+}
 
 /// What a component that serves events has of them.
 pub(in crate::host) struct Topics {
     broker: Arc<dyn Broker>,
     /// `None`: whoever may connect may hear and publish everything.
     guard: Option<Arc<dyn TopicGuard>>,
-    identify: Option<Arc<dyn Identify>>,
+    #[cfg(feature = "websocket")]
+    entry: Entry,
     #[cfg(feature = "websocket")]
     max_subscriptions: usize,
     max_filters: usize,
@@ -46,16 +75,21 @@ pub(in crate::host) struct Topics {
 }
 
 impl Topics {
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(unused_variables, reason = "only calls over WebSockets are admitted here")
+    )]
     pub(in crate::host) fn new(
         broker: Arc<dyn Broker>,
         guard: Option<Arc<dyn TopicGuard>>,
-        identify: Option<Arc<dyn Identify>>,
+        entry: Entry,
         config: &HostConfig,
     ) -> Self {
         Self {
             broker,
             guard,
-            identify,
+            #[cfg(feature = "websocket")]
+            entry,
             #[cfg(feature = "websocket")]
             max_subscriptions: config.topic_subscriptions,
             max_filters: config.topic_filters,
@@ -86,16 +120,36 @@ impl Topics {
         })
     }
 
-    /// Who stands behind a connection, by its handshake.
-    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "a request of HTTP is identified by the router"))]
-    pub(in crate::host) async fn who(
+    /// Who stands behind a connection, and its share of the limits of that client for one call.
+    #[cfg(feature = "websocket")]
+    pub(in crate::host) async fn admit(
         &self,
-        headers: &HeaderMap,
-        peer: Option<SocketAddr>,
-    ) -> Result<Option<Identity>, Box<Refusal>> {
-        let Some(identify) = &self.identify else { return Ok(None) };
-        let head = RequestHead { method: &Method::GET, path: "/ws", query: None, headers, peer };
-        Ok(identify.identify(&head).await?)
+        handshake: &Handshake,
+    ) -> Result<(Option<Identity>, Option<Seat>), Box<Refusal>> {
+        let Entry { identify, clients, clock } = &self.entry;
+        let from = Source { headers: &handshake.headers, peer: handshake.peer };
+        let who = match (&handshake.proven, identify) {
+            (Some(proven), _) => Some(proven.clone()),
+            (None, None) => None,
+            (None, Some(identify)) => {
+                let Source { headers, peer } = from;
+                let head = RequestHead { method: &Method::GET, path: "/ws", query: None, headers, peer };
+                match identify.identify(&head).await {
+                    Ok(who) => who,
+                    Err(error) => {
+                        if let Some(clients) = clients {
+                            clients.unproven(from, clock.now()).map_err(|(_, refusal)| refusal)?;
+                        }
+                        return Err(error.into());
+                    }
+                }
+            }
+        };
+        let seat = match clients {
+            Some(clients) => clients.admit(who.as_ref(), from, clock.now()).map_err(|(_, refusal)| refusal)?,
+            None => None,
+        };
+        Ok((who, seat))
     }
 
     /// Begins a subscription.

@@ -20,11 +20,12 @@ pub(super) fn wanted<'a>(query: &'a str, headers: &'a HeaderMap) -> Result<Wante
             "at" => wanted.at = Some(value),
             "oldest" => wanted.oldest = matches!(&*value, "" | "true" | "1"),
             "when_full" => wanted.when_full = Some(value),
-            // Added against caches by some clients.
-            "_" => {}
+            // The one has been taken, the other is added against caches by some clients.
+            "ticket" | "_" => {}
             other => {
                 let shown: String = other.chars().take(40).collect();
-                let detail = format!("{shown:?} is not asked for here; topics, after, at, oldest and when_full are");
+                let detail =
+                    format!("{shown:?} is not asked for here; topics, after, at, oldest, when_full and ticket are");
                 return Err(wrong(detail));
             }
         }
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn topics_are_a_list_and_the_last_event_counts_more_than_the_query() {
         let mut headers = HeaderMap::new();
-        let read = wanted("topics=a.*,b&topics=c.%3E&oldest=true&_=1", &headers).unwrap();
+        let read = wanted("topics=a.*,b&topics=c.%3E&oldest=true&_=1&ticket=x", &headers).unwrap();
         assert_eq!((read.topics, read.oldest, read.after), (vec!["a.*".into(), "b".into(), "c.>".into()], true, None));
         headers.insert(LAST_EVENT_ID, HeaderValue::from_static("0000000000000001-2"));
         let read = wanted("topics=a&oldest=true", &headers).unwrap();

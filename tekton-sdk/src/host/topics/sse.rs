@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use super::{Topics, Watched, query::wanted};
 use crate::{
     error::{Error, Result},
-    host::{refusal::Refusal, router::Router, stream::KeepAlive},
+    host::{refusal::Refusal, router::Router, stream::KeepAlive, ticket::readable},
     patterns::events::{Incoming, wire},
     time::{BoxFuture, SharedClock},
     transport::{Body, Inbound, Response},
@@ -26,7 +26,17 @@ const ENOUGH_BYTES: usize = 16 << 10;
 
 impl Router {
     /// Opens the events that a caller asks for. They end with their connection, and with the component.
-    pub(in crate::host) async fn listen(
+    pub(in crate::host) async fn listen(&self, topics: &Arc<Topics>, request: &Inbound) -> Response {
+        match self.origins.admit(&request.headers) {
+            Ok(origin) => {
+                let opened = self.open_events(topics, request).await;
+                readable(opened.unwrap_or_else(|refusal| refusal.answer()), origin)
+            }
+            Err(refusal) => refusal.answer(),
+        }
+    }
+
+    async fn open_events(
         &self,
         topics: &Arc<Topics>,
         request: &Inbound,
@@ -34,27 +44,21 @@ impl Router {
         if request.method != Method::GET {
             return Err(Refusal::method("GET"));
         }
-        let Some(origin) = self.origins.admit(&request.headers) else {
-            let detail = "pages of this origin may not listen; name it in `host.ws_origins` if they should";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_refused", detail.to_owned()));
+        let identity = match self.tickets.take(request.query.as_deref(), request.into())? {
+            Some(identity) => Some(identity),
+            None => self.identity(None, request).await?,
         };
-        let identity = self.identity(None, request).await?;
         if let Some(clients) = &self.clients {
-            clients.charge(identity.as_ref(), request, self.clock.now()).map_err(|(_, refusal)| refusal)?;
+            clients.charge(identity.as_ref(), request.into(), self.clock.now()).map_err(|(_, refusal)| refusal)?;
         }
         let wanted = wanted(request.query.as_deref().unwrap_or_default(), &request.headers)?;
         let watched = topics.subscribe(identity, wanted).await?;
         let body = Listening::new(watched, topics, &self.clock, self.config.stream_keep_alive);
-        let mut answer = Response::new(StatusCode::OK, Body::stream(body))
+        Ok(Response::new(StatusCode::OK, Body::stream(body))
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE))
             .with_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
             // Proxies that collect answers before they pass them on take this as a request not to.
-            .with_header(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))
-            .with_header(header::VARY, HeaderValue::from_static("origin"));
-        if let Some(origin) = origin {
-            answer = answer.with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        }
-        Ok(answer)
+            .with_header(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")))
     }
 }
 

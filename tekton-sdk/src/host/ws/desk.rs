@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, Stream};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::value::RawValue;
 
 use super::{call::Reply, plain};
@@ -19,7 +18,7 @@ use crate::{
     host::{
         limit::COME_AGAIN,
         refusal::Refusal,
-        topics::{TOPIC_METHODS, Topics, Watched},
+        topics::{Handshake, TOPIC_METHODS, Topics, Watched},
     },
     patterns::events::{
         Incoming,
@@ -63,8 +62,7 @@ enum Done {
 /// Dropped, it ends every subscription.
 pub(super) struct Desk {
     topics: Arc<Topics>,
-    handshake: Arc<HeaderMap>,
-    peer: Option<SocketAddr>,
+    handshake: Arc<Handshake>,
     out: Arc<Out>,
     subs: VecDeque<Sub>,
     /// How many subscriptions are about to begin.
@@ -78,11 +76,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(topics: Arc<Topics>, handshake: HeaderMap, peer: Option<SocketAddr>, out: Arc<Out>) -> Self {
+    pub(super) fn new(topics: Arc<Topics>, handshake: Handshake, out: Arc<Out>) -> Self {
         Self {
             topics,
             handshake: Arc::new(handshake),
-            peer,
             out,
             subs: VecDeque::new(),
             beginning: 0,
@@ -160,11 +157,11 @@ impl Desk {
             return self.answer(asker, Err(refusal));
         }
         self.beginning += 1;
-        let (topics, handshake, peer) = (Arc::clone(&self.topics), Arc::clone(&self.handshake), self.peer);
+        let (topics, handshake) = (Arc::clone(&self.topics), Arc::clone(&self.handshake));
         self.work.push(Box::pin(async move {
             let begun = async {
+                let (who, _seat) = topics.admit(&handshake).await?;
                 let wanted = wire::read_wanted(&params)?;
-                let who = topics.who(&handshake, peer).await?;
                 topics.subscribe(who, wanted).await
             };
             let begun = Box::new(begun.await);
@@ -173,11 +170,11 @@ impl Desk {
     }
 
     pub(super) fn publish(&mut self, params: String, asker: Asker) {
-        let (topics, handshake, peer) = (Arc::clone(&self.topics), Arc::clone(&self.handshake), self.peer);
+        let (topics, handshake) = (Arc::clone(&self.topics), Arc::clone(&self.handshake));
         self.work.push(Box::pin(async move {
             let published = async {
+                let (who, _seat) = topics.admit(&handshake).await?;
                 let message = wire::read_message(&params)?;
-                let who = topics.who(&handshake, peer).await?;
                 Ok(wire::published(topics.publish(who.as_ref(), message).await?))
             };
             let published = published.await;

@@ -28,8 +28,13 @@ use super::{
     plain,
 };
 use crate::{
+    context::Identity,
     error::{Error, ErrorKind},
-    host::{limit::COME_AGAIN, refusal::Refusal, topics::Topics},
+    host::{
+        limit::COME_AGAIN,
+        refusal::Refusal,
+        topics::{Handshake, Topics},
+    },
     time::{BoxFuture, SharedClock},
     transport::{
         Body, Handler, Inbound,
@@ -63,7 +68,7 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future closes the connection and ends everything that runs for it.
     pub(in crate::host) async fn run(self, upgrade: Upgrade, drain: CancellationToken) {
-        let Upgrade { upgraded, inherited } = upgrade;
+        let Upgrade { upgraded, inherited, proven } = upgrade;
         let stream = match upgraded.await {
             Ok(stream) => TokioIo::new(stream),
             Err(error) => {
@@ -73,7 +78,7 @@ impl Session {
         };
         let socket = Socket::server(stream, self.limits.max_message_bytes).await;
         let clock = self.clock.clone();
-        let mut running = Running::new(self, socket, inherited, drain);
+        let mut running = Running::new(self, socket, Proof { inherited, proven }, drain);
         let closed = poll_fn(|cx| running.poll(cx)).await;
         tracing::debug!(%closed, unasked = running.unasked, "a WebSocket ended");
         running.out.close();
@@ -108,10 +113,19 @@ enum Tongue {
     Plain,
 }
 
+/// Who speaks on a connection.
+#[derive(Clone)]
+struct Proof {
+    /// What every call has of the handshake.
+    inherited: HeaderMap,
+    /// Who opened it with a ticket.
+    proven: Option<Identity>,
+}
+
 struct Running {
     session: Session,
     socket: Socket<TokioIo<Upgraded>>,
-    inherited: HeaderMap,
+    proof: Proof,
     rpc: RpcLimits,
     out: Arc<Out>,
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -132,19 +146,15 @@ struct Running {
 }
 
 impl Running {
-    fn new(
-        session: Session,
-        socket: Socket<TokioIo<Upgraded>>,
-        inherited: HeaderMap,
-        drain: CancellationToken,
-    ) -> Self {
+    fn new(session: Session, socket: Socket<TokioIo<Upgraded>>, proof: Proof, drain: CancellationToken) -> Self {
         let limits = &session.limits;
         let rpc = RpcLimits::default().with_max_message_bytes(limits.max_message_bytes);
         let out = Arc::<Out>::default();
-        let desk = session
-            .topics
-            .as_ref()
-            .map(|topics| Desk::new(Arc::clone(topics), inherited.clone(), session.peer, Arc::clone(&out)));
+        let desk = session.topics.as_ref().map(|topics| {
+            let Proof { inherited, proven } = proof.clone();
+            let handshake = Handshake { headers: inherited, peer: session.peer, proven };
+            Desk::new(Arc::clone(topics), handshake, Arc::clone(&out))
+        });
         Self {
             desk,
             tongue: Tongue::Unknown,
@@ -162,7 +172,7 @@ impl Running {
             unasked: 0,
             session,
             socket,
-            inherited,
+            proof,
         }
     }
 
@@ -365,7 +375,8 @@ impl Running {
         };
         let inbound = Inbound {
             query: asked.query,
-            headers: of_call(asked.headers, &self.inherited),
+            headers: of_call(asked.headers, &self.proof.inherited),
+            proven: self.proof.proven.clone(),
             body,
             peer: self.session.peer,
             ..Inbound::new(asked.method, asked.path)

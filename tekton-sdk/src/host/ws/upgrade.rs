@@ -1,5 +1,7 @@
 //! From a request of HTTP to a WebSocket, or why not.
 
+use std::net::SocketAddr;
+
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::{
     body::Incoming,
@@ -9,7 +11,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{PATH, WsLimits, inherited::inherited};
 use crate::{
-    host::{origin::one, refusal::Refusal},
+    context::Identity,
+    host::{client::Source, origin::one, refusal::Refusal, ticket::Tickets},
     transport::{Response, websocket::has_token},
 };
 
@@ -18,6 +21,8 @@ pub(in crate::host) struct Upgrade {
     pub(super) upgraded: OnUpgrade,
     /// What every call of it has of the handshake.
     pub(super) inherited: HeaderMap,
+    /// Who opens it, where a ticket says so.
+    pub(super) proven: Option<Identity>,
 }
 
 /// What a request is, seen from here.
@@ -34,15 +39,26 @@ pub(in crate::host) enum Ask {
     Accepted(Response, Box<Upgrade>),
 }
 
-/// Looks whether a request is for a WebSocket, and whether it may have one.
-pub(in crate::host) fn ask(mut request: http::Request<Incoming>, limits: &WsLimits, spare: bool) -> Ask {
+/// Looks whether a request is for a WebSocket, and whether it may have one. The ticket in its query is taken if all else is right.
+pub(in crate::host) fn ask(
+    mut request: http::Request<Incoming>,
+    limits: &WsLimits,
+    tickets: Option<&Tickets>,
+    peer: Option<SocketAddr>,
+    spare: bool,
+) -> Ask {
     if !limits.enabled || request.uri().path() != PATH {
         return Ask::Other(request);
     }
-    match accepted(request.method(), request.headers(), limits, spare) {
-        Ok(answer) => {
+    let proven = accepted(request.method(), request.headers(), limits, spare).and_then(|answer| {
+        let from = Source { headers: request.headers(), peer };
+        let proven = tickets.map(|tickets| tickets.take(request.uri().query(), from)).transpose();
+        proven.map(|proven| (answer, proven.flatten())).map_err(|refusal| refusal.answer())
+    });
+    match proven {
+        Ok((answer, proven)) => {
             let upgraded = on(&mut request);
-            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: inherited(request.headers()) }))
+            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: inherited(request.headers()), proven }))
         }
         Err(answer) => Ask::Refused(answer),
     }
@@ -75,10 +91,7 @@ fn accepted(method: &Method, headers: &HeaderMap, limits: &WsLimits, spare: bool
     if one(headers, &header::HOST).is_none() {
         return refused(StatusCode::BAD_REQUEST, "bad_handshake", "`Host` must be there once");
     }
-    if limits.origins.admit(headers).is_none() {
-        let detail = "pages of this origin may not connect; name it in `host.ws_origins` if they should";
-        return refused(StatusCode::FORBIDDEN, "origin_refused", detail);
-    }
+    limits.origins.admit(headers).map_err(|refusal| refusal.answer())?;
     if spare {
         let detail = "connections: as many connections are open as may be, and this one is for control routes alone";
         return refused(StatusCode::SERVICE_UNAVAILABLE, "connections", detail);

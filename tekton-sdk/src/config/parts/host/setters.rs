@@ -236,6 +236,27 @@ impl HostConfig {
         self
     }
 
+    /// Sets [`Self::allowed_hosts`].
+    #[must_use]
+    pub fn with_allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`Self::ticket_life`].
+    #[must_use]
+    pub const fn with_ticket_life(mut self, ticket_life: Duration) -> Self {
+        self.ticket_life = ticket_life;
+        self
+    }
+
+    /// Sets [`Self::max_tickets`].
+    #[must_use]
+    pub const fn with_max_tickets(mut self, max_tickets: usize) -> Self {
+        self.max_tickets = max_tickets;
+        self
+    }
+
     /// Sets [`Self::topic_subscriptions`].
     #[must_use]
     pub const fn with_topic_subscriptions(mut self, topic_subscriptions: usize) -> Self {
