@@ -23,7 +23,7 @@ use super::{Identify, RequestHead, refusal::Refusal};
 use crate::{
     config::HostConfig,
     context::Identity,
-    patterns::events::{Broker, Message, Receipt, Topic, wire::Wanted},
+    patterns::events::{Backpressure, Broker, Message, Receipt, Topic, wire::Wanted},
 };
 
 /// The methods of `/ws` that are about topics.
@@ -125,9 +125,12 @@ impl Topics {
                 }
             }
         }
-        let is_acked = interest.acks.is_some();
+        let kind = watched::Kind {
+            is_acked: interest.acks.is_some(),
+            keeps_latest: interest.when_full == Backpressure::KeepLatest,
+        };
         let feed = self.broker.subscribe(interest).await?;
-        Ok(Watched::new(Arc::clone(self), feed, who, is_acked))
+        Ok(Watched::new(Arc::clone(self), feed, who, kind))
     }
 
     /// Publishes.
