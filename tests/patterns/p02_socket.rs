@@ -1,6 +1,11 @@
 //! A broker behind a WebSocket: over real sockets, against a component that is served, and against a server that plays a script.
 
+mod cable;
+mod handshakes;
 mod laws;
+mod restarts;
+mod script;
+mod slow;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +14,10 @@ use tekton_sdk::{
     config::HostConfig,
     contract::Descriptor,
     host::{Operations, Serve, Served},
-    patterns::events::{Events, History, MemoryBroker, MemoryBrokerConfig, WebSocketBroker, WebSocketBrokerBuilder},
+    patterns::events::{
+        Broker, Connection, ConnectionState, Delivery, Events, Gap, Heard, History, MemoryBroker, MemoryBrokerConfig,
+        Message, Subscription, WebSocketBroker, WebSocketBrokerBuilder,
+    },
     random::Random,
     time::{ManualClock, SharedClock},
 };
@@ -52,7 +60,7 @@ impl World {
         }
     }
 
-    fn events(&self, broker: impl tekton_sdk::patterns::events::Broker) -> Events {
+    fn events(&self, broker: impl Broker) -> Events {
         Events::new(broker, self.clock())
     }
 
@@ -89,6 +97,71 @@ impl World {
         self.0.advance(time);
         quiet().await;
     }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Shuts a host down, whatever time that takes.
+async fn shut(world: &World, served: Served) {
+    let ending = tokio::spawn(served.shutdown());
+    while !ending.is_finished() {
+        world.pass(SECOND / 10).await;
+    }
+    ending.await.unwrap();
+}
+
+/// Lets time pass until the connection is up.
+async fn until_up(world: &World, connection: &Connection) {
+    for _ in 0..600 {
+        if connection.state() == ConnectionState::Up {
+            return;
+        }
+        world.pass(SECOND).await;
+    }
+    panic!("it does not come up: {:?}", connection.state());
+}
+
+fn port(served: &Served) -> u16 {
+    served.endpoint().rsplit(':').next().unwrap().parse().unwrap()
+}
+
+async fn publish(events: &Events, topic: &str, n: u64) {
+    events.publisher(topic).unwrap().send(&n).await.unwrap();
+}
+
+async fn heard<T>(subscription: &mut Subscription<T>) -> Heard<T> {
+    subscription.next().await.expect("it goes on").unwrap()
+}
+
+async fn event<T: std::fmt::Debug>(subscription: &mut Subscription<T>) -> Delivery<T> {
+    match heard(subscription).await {
+        Heard::Event(event) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn gap<T: std::fmt::Debug>(subscription: &mut Subscription<T>) -> Gap {
+    match heard(subscription).await {
+        Heard::Gap(gap) => gap,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Hears these numbers, and acknowledges them.
+async fn numbers(subscription: &mut Subscription<u64>, wanted: impl IntoIterator<Item = u64>) {
+    for n in wanted {
+        let event = event(subscription).await;
+        assert_eq!(event.data().unwrap(), n);
+        event.ack().await.unwrap();
+    }
+}
+
+fn is_silent<T>(subscription: &mut Subscription<T>) -> bool {
+    futures_util::FutureExt::now_or_never(subscription.next()).is_none()
+}
+
+fn message(topic: &str, n: u64) -> Message {
+    Message::json(topic.parse().unwrap(), &n).unwrap()
 }
 
 /// Lets tasks and sockets of this thread go on until there is nothing to do.

@@ -26,6 +26,7 @@ use crate::{
 const EVENT: &str = r#"{"jsonrpc":"2.0","method":"event","params":"#;
 
 /// What came.
+#[expect(clippy::large_enum_variant, reason = "events are what comes, and shall not be put into a box for it")]
 #[derive(Debug)]
 pub(super) enum Told<'a> {
     /// An event or what stands in its place.
@@ -183,6 +184,12 @@ fn told(message: jsonrpc::Message<'_>) -> Told<'_> {
 }
 
 fn refused(error: jsonrpc::RpcError<'_>) -> Refused {
+    // A problem says more than the code does.
+    if let Some(problem) = error.data.as_deref()
+        && let Some(status) = status_of(problem)
+    {
+        return failure(status, &Bytes::copy_from_slice(problem.get().as_bytes()));
+    }
     let body = |content: Content<'_>| match content {
         Content::Json(json) => Bytes::copy_from_slice(json.as_bytes()),
         Content::Bytes(bytes) => bytes,
@@ -196,13 +203,19 @@ fn refused(error: jsonrpc::RpcError<'_>) -> Refused {
 
 /// The problem that ended a subscription.
 fn ended(json: &RawValue) -> Error {
+    let status = status_of(json).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    failure(status, &Bytes::copy_from_slice(json.get().as_bytes())).error
+}
+
+/// The status of a problem (RFC 9457 §3.1.3).
+fn status_of(json: &RawValue) -> Option<StatusCode> {
     #[derive(Deserialize)]
     struct Read {
         status: u16,
     }
-    let read = serde_json::from_str::<Read>(json.get()).ok();
-    let status = read.and_then(|Read { status }| StatusCode::from_u16(status).ok());
-    failure(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &Bytes::copy_from_slice(json.get().as_bytes())).error
+    let object = Some(json.get()).filter(|json| json.starts_with('{'))?;
+    let Read { status } = serde_json::from_str(object).ok()?;
+    StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 400)
 }
 
 /// What a failure comes to: what a host says of its broker is what the broker said.

@@ -112,8 +112,8 @@ pub(super) struct Machine<T, Q> {
     subs: BTreeMap<u64, Sub<Q>>,
     by_far: HashMap<u64, u64, RandomState>,
     next_sub: u64,
-    /// The token of this connection was fetched after a refusal, and nothing was accepted since.
-    doubted: bool,
+    /// Since when the token of this connection is in doubt: it was fetched after a refusal, and nothing was accepted since.
+    doubted: Option<Instant>,
     renewing: bool,
     effects: Vec<Effect<T, Q>>,
 }
@@ -134,7 +134,7 @@ impl<T, Q: Clone> Machine<T, Q> {
             subs: BTreeMap::new(),
             by_far: HashMap::default(),
             next_sub: 0,
-            doubted: false,
+            doubted: None,
             renewing: false,
             effects: Vec::new(),
         }
@@ -179,7 +179,7 @@ impl<T, Q: Clone> Machine<T, Q> {
 
     /// A connection was made: every subscription is asked for again in its order, then what waits is sent.
     pub(super) fn opened(&mut self, now: Instant) {
-        self.doubted = self.road.opened(now);
+        self.doubted = self.road.opened(now).then_some(now);
         self.renewing = false;
         let subs: Vec<u64> = self.subs.keys().copied().collect();
         for sub in subs {
@@ -444,7 +444,7 @@ impl<T, Q: Clone> Machine<T, Q> {
     /// The host has done what it was asked; what it says of that, as JSON.
     pub(super) fn answered(&mut self, id: u64, result: &str) {
         let Some(Call { about, stage: Stage::Sent, .. }) = self.calls.get(&id) else { return };
-        self.doubted = false;
+        self.doubted = None;
         match *about {
             About::Publish { .. } => {
                 let result = call::published(result);
@@ -508,7 +508,10 @@ impl<T, Q: Clone> Machine<T, Q> {
     ) {
         let Some(call) = self.calls.get_mut(&id).filter(|call| call.stage == Stage::Sent) else { return };
         let Refused { status, error } = refused;
-        let renews = status == 401 && self.rules.has_tokens && !self.doubted;
+        // Of one that is in doubt, another is fetched no sooner than connections are made after a loss.
+        let spread = self.rules.pauses.spread;
+        let is_time = self.doubted.is_none_or(|since| now.saturating_duration_since(since) >= spread);
+        let renews = status == 401 && self.rules.has_tokens && is_time;
         // Neither was carried out: the one is asked again with another token, the other of the host that comes after this one.
         if renews || status == 503 && call.token.is_some() {
             call.stage = if renews { Stage::Queued } else { Stage::Held };

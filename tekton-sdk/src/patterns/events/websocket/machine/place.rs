@@ -71,13 +71,24 @@ pub(super) struct Place {
     resumed: Option<Cursor>,
     /// By sequence, all of one epoch.
     open: BTreeMap<u64, Open>,
-    /// What is done and comes after the first that is open.
+    /// What is done and may come again: it comes after the first that is open, or after what this connection went on after.
     done: BTreeSet<u64>,
+    /// What was heard up to here may come again on this connection; 0 if nothing may.
+    again: u64,
 }
 
 impl Place {
     pub(super) const fn new(start: Start, is_acked: bool, is_alone: bool) -> Self {
-        Self { start, is_acked, is_alone, after: None, resumed: None, open: BTreeMap::new(), done: BTreeSet::new() }
+        Self {
+            start,
+            is_acked,
+            is_alone,
+            after: None,
+            resumed: None,
+            open: BTreeMap::new(),
+            done: BTreeSet::new(),
+            again: 0,
+        }
     }
 
     /// Where the subscription begins on the next connection.
@@ -102,13 +113,29 @@ impl Place {
     /// The host has begun the subscription, after this place if it knows that.
     pub(super) fn begun(&mut self, after: Option<Cursor>) {
         self.resumed = self.resume();
-        if self.after.is_none() {
-            self.after = after;
+        match self.after {
+            None => self.after = after,
+            Some(heard) => self.again = heard.sequence(),
         }
+        self.tidy();
     }
 
     /// An event came, in the host's so manieth delivery; 0 where nothing is acknowledged.
     pub(super) fn event(&mut self, cursor: Cursor, delivery: u32) -> Came {
+        let came = self.hear(cursor, delivery);
+        // The host hands over in order what it hands over for the first time on a connection.
+        self.passed(cursor.sequence());
+        came
+    }
+
+    fn passed(&mut self, sequence: u64) {
+        if self.again > 0 && sequence >= self.again {
+            self.again = 0;
+            self.tidy();
+        }
+    }
+
+    fn hear(&mut self, cursor: Cursor, delivery: u32) -> Came {
         let sequence = cursor.sequence();
         match self.after {
             Some(after) if after.epoch() == cursor.epoch() => {
@@ -159,12 +186,14 @@ impl Place {
         self.open.retain(|sequence, _| *sequence > gap.to.sequence() || *sequence <= gap.from.sequence());
         self.after = Some(self.after.filter(|after| after.sequence() > gap.to.sequence()).unwrap_or(gap.to));
         self.resumed = Some(gap.to);
+        self.passed(gap.to.sequence());
         self.tidy();
     }
 
     /// The connection is no more.
     pub(super) fn lost(&mut self) {
         self.resumed = None;
+        self.again = 0;
         if !self.is_alone {
             // The host has given them to others.
             self.open.clear();
@@ -225,13 +254,16 @@ impl Place {
     fn forget(&mut self) {
         self.open.clear();
         self.done.clear();
+        self.again = 0;
     }
 
     /// Forgets what is not asked for again.
     fn tidy(&mut self) {
-        match self.open.first_key_value() {
-            None => self.done.clear(),
-            Some((first, _)) => self.done = self.done.split_off(first),
+        if self.again == 0 {
+            match self.open.first_key_value() {
+                None => self.done.clear(),
+                Some((first, _)) => self.done = self.done.split_off(first),
+            }
         }
         while self.done.len() > MAX_DONE {
             self.done.pop_first();
