@@ -258,6 +258,7 @@ fn handles_cross_threads() {
     handle::<events::Events>();
     handle::<events::MemoryBroker>();
     handle::<events::Publisher>();
+    handle::<events::WebSocketBroker>();
     handle::<policy::Backoff>();
     handle::<policy::Bulkhead>();
     handle::<policy::Pipeline>();

@@ -4,6 +4,7 @@
 mod balance;
 mod breaker;
 mod events;
+mod events_socket;
 mod host;
 mod limits;
 mod macros;
@@ -20,6 +21,7 @@ fn main() {
     balance::run(&selection);
     breaker::run(&selection);
     events::run(&selection);
+    events_socket::run(&selection);
     limits::run(&selection);
     host::run(&selection);
     macros::run(&selection);

@@ -52,7 +52,7 @@
 //! |---|---|---|
 //! | `http` | yes | `MeshTransport` (hyper), `HttpTransport` (reqwest), both with rustls |
 //! | `http2` | no | HTTP/2 with prior knowledge for `MeshTransport` |
-//! | `websocket` | yes | `WebSocketTransport`, and `/ws` of a served component |
+//! | `websocket` | yes | `WebSocketTransport`, `WebSocketBroker`, and `/ws` of a served component |
 //! | `host` | yes | a component served on one port |
 //! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[derive(SseEvent)]`, `#[landmark]`, `#[circuit_breaker]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |

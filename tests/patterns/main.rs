@@ -28,6 +28,7 @@ mod p02_events;
 mod p02_faults;
 mod p02_handler;
 mod p02_network;
+mod p02_socket;
 mod p03_stream_client;
 mod p03_stream_host;
 mod p03_streaming;

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::HostConfig,
     context::Identity,
-    patterns::events::{Broker, Message, Receipt, Topic, wire::Wanted},
+    patterns::events::{Backpressure, Broker, Message, Receipt, Topic, wire::Wanted},
     time::SharedClock,
 };
 
@@ -179,9 +179,12 @@ impl Topics {
                 }
             }
         }
-        let is_acked = interest.acks.is_some();
+        let kind = watched::Kind {
+            is_acked: interest.acks.is_some(),
+            keeps_latest: interest.when_full == Backpressure::KeepLatest,
+        };
         let feed = self.broker.subscribe(interest).await?;
-        Ok(Watched::new(Arc::clone(self), feed, who, is_acked))
+        Ok(Watched::new(Arc::clone(self), feed, who, kind))
     }
 
     /// Publishes.

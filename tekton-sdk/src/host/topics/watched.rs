@@ -20,6 +20,13 @@ use crate::{
 /// After so many events that its caller may not see, the others of the thread have their turn.
 const HIDDEN_AT_ONCE: usize = 64;
 
+/// What kind of subscription it is.
+pub(super) struct Kind {
+    pub(super) is_acked: bool,
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "it is told over WebSockets alone"))]
+    pub(super) keeps_latest: bool,
+}
+
 /// A feed of the broker, without what its caller may not see.
 pub(in crate::host) struct Watched {
     topics: Arc<Topics>,
@@ -27,6 +34,10 @@ pub(in crate::host) struct Watched {
     settle: Option<Arc<dyn Settle>>,
     who: Option<Identity>,
     is_acked: bool,
+    #[cfg(feature = "websocket")]
+    keeps_latest: bool,
+    #[cfg(feature = "websocket")]
+    replaced: u64,
     ordinal: u64,
     last: Option<Cursor>,
     /// What comes after a gap that was told first.
@@ -36,7 +47,7 @@ pub(in crate::host) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(topics: Arc<Topics>, feed: Box<dyn Feed>, who: Option<Identity>, is_acked: bool) -> Self {
+    pub(super) fn new(topics: Arc<Topics>, feed: Box<dyn Feed>, who: Option<Identity>, wanted: Kind) -> Self {
         topics.open.fetch_add(1, Ordering::Relaxed);
         Self {
             settle: feed.settle(),
@@ -44,7 +55,11 @@ impl Watched {
             topics,
             feed,
             who,
-            is_acked,
+            is_acked: wanted.is_acked,
+            #[cfg(feature = "websocket")]
+            keeps_latest: wanted.keeps_latest,
+            #[cfg(feature = "websocket")]
+            replaced: 0,
             ordinal: 0,
             ready: VecDeque::new(),
             hidden: FuturesUnordered::new(),
@@ -65,6 +80,16 @@ impl Watched {
     #[cfg(feature = "websocket")]
     pub(in crate::host) const fn is_acked(&self) -> bool {
         self.is_acked
+    }
+
+    /// How many events made room for a newer one of their key since this was asked last.
+    #[cfg(feature = "websocket")]
+    pub(in crate::host) fn replaced(&mut self) -> u64 {
+        if !self.keeps_latest {
+            return 0;
+        }
+        let replaced = self.feed.counts().replaced;
+        replaced.saturating_sub(std::mem::replace(&mut self.replaced, replaced))
     }
 
     pub(in crate::host) fn drain(&mut self) {

@@ -22,7 +22,7 @@ use crate::{
     },
     patterns::events::{
         Incoming,
-        wire::{self, Settled},
+        wire::{self, Credit, Settled},
     },
     time::BoxFuture,
     transport::{ResponseParts, websocket::Out},
@@ -51,11 +51,16 @@ struct Sub {
     watched: Watched,
     /// As they were named; for the plain dialect, which has no numbers.
     topics: Vec<String>,
+    /// How many more events and bytes of messages it takes; `None` if it said nothing of that, and when all that waits is to go.
+    credit: Option<(u64, i64)>,
 }
+
+/// A subscription that begins, and the credit that it brings.
+type Begun = Result<(Watched, Option<Credit>), Box<Refusal>>;
 
 /// What was waited for.
 enum Done {
-    Subscribed(Asker, Vec<String>, Box<Result<Watched, Box<Refusal>>>),
+    Subscribed(Asker, Vec<String>, Box<Begun>),
     Said(Asker, Answer),
 }
 
@@ -119,7 +124,20 @@ impl Desk {
     pub(super) fn drain(&mut self) {
         self.draining = true;
         self.subs.retain(|sub| !sub.watched.is_acked());
-        self.subs.iter_mut().for_each(|sub| sub.watched.drain());
+        for sub in &mut self.subs {
+            sub.watched.drain();
+            sub.credit = None;
+        }
+    }
+
+    /// Takes note of how much more a subscription takes.
+    pub(super) fn credit(&mut self, params: Option<&RawValue>) {
+        let Some(Ok((number, more))) = params.map(|params| wire::read_credit(params.get())) else { return };
+        let Ok(place) = self.place(number) else { return };
+        if let Some((events, bytes)) = &mut self.subs[place].credit {
+            *events = events.saturating_add(more.events.into());
+            *bytes = bytes.saturating_add(more.bytes.into());
+        }
     }
 
     /// Takes a call of JSON-RPC.
@@ -162,7 +180,8 @@ impl Desk {
             let begun = async {
                 let (who, _seat) = topics.admit(&handshake).await?;
                 let wanted = wire::read_wanted(&params)?;
-                topics.subscribe(who, wanted).await
+                let credit = wanted.credit;
+                Ok((topics.subscribe(who, wanted).await?, credit))
             };
             let begun = Box::new(begun.await);
             Done::Subscribed(asker, named, begun)
@@ -248,10 +267,10 @@ impl Desk {
         more
     }
 
-    fn begun(&mut self, asker: Asker, topics: Vec<String>, begun: Result<Watched, Box<Refusal>>) {
+    fn begun(&mut self, asker: Asker, topics: Vec<String>, begun: Begun) {
         self.beginning -= 1;
-        let mut watched = match begun {
-            Ok(watched) => watched,
+        let (mut watched, credit) = match begun {
+            Ok(begun) => begun,
             Err(refusal) => return self.answer(asker, Err(refusal)),
         };
         self.last += 1;
@@ -267,7 +286,8 @@ impl Desk {
             }
             watched.drain();
         }
-        self.subs.push_back(Sub { number, watched, topics });
+        let credit = credit.filter(|_| !self.draining).map(|credit| (credit.events.into(), credit.bytes.into()));
+        self.subs.push_back(Sub { number, watched, topics, credit });
     }
 
     fn poll_events(&mut self, cx: &mut Context<'_>) -> bool {
@@ -279,9 +299,19 @@ impl Desk {
                     held = true;
                     return true;
                 }
+                if sub.credit.is_some_and(|(events, bytes)| events == 0 || bytes <= 0) {
+                    return true;
+                }
                 let (text, ended) = match sub.watched.poll_next(cx) {
                     Poll::Pending => return true,
-                    Poll::Ready(Some(Ok(came))) => (told(sub.number, &came, is_plain), false),
+                    Poll::Ready(Some(Ok(came))) => {
+                        let text = told(sub.number, &came, sub.watched.replaced(), is_plain);
+                        if let Some((events, bytes)) = &mut sub.credit {
+                            *events -= 1;
+                            *bytes -= i64::try_from(text.len()).unwrap_or(i64::MAX);
+                        }
+                        (text, false)
+                    }
                     Poll::Ready(Some(Err(error))) => (ended(sub.number, Some(error), is_plain), true),
                     Poll::Ready(None) => (ended(sub.number, None, is_plain), true),
                 };
@@ -331,9 +361,9 @@ impl Desk {
     }
 }
 
-fn told(number: u64, came: &Incoming, is_plain: bool) -> String {
+fn told(number: u64, came: &Incoming, replaced: u64, is_plain: bool) -> String {
     match (came, is_plain) {
-        (Incoming::Event { published, delivery, .. }, false) => wire::event(number, published, *delivery),
+        (Incoming::Event { published, delivery, .. }, false) => wire::event(number, published, *delivery, replaced),
         (Incoming::Event { published, .. }, true) => wire::plain_event(published),
         (Incoming::Gap(gap), false) => wire::gap(number, gap),
         (Incoming::Gap(gap), true) => wire::plain("gap", &wire::gap_text(gap)),

@@ -53,6 +53,9 @@ const STOP_BYTES: usize = 1 << 20;
 /// The longest id of a call: each answer and each piece repeats it.
 const MAX_ID_BYTES: usize = 256;
 
+/// The notification of a subscriber that takes more events.
+const CREDIT: &str = "credit";
+
 /// What every WebSocket of a connection needs.
 pub(in crate::host) struct Session {
     pub(in crate::host) handler: Arc<dyn Handler>,
@@ -302,6 +305,13 @@ impl Running {
             Message::Request(request) if request.id.is_none() && Note::is_note(&request.method) => {
                 if let Ok((id, note)) = Note::read(&request) {
                     self.note(&id.into_owned(), note);
+                }
+            }
+            // As a credit of a stream, it asks for no work, and must not be refused: nobody would hear of that.
+            Message::Request(request) if request.id.is_none() && request.http.is_none() && request.method == CREDIT => {
+                match &mut self.desk {
+                    Some(desk) => desk.credit(request.params),
+                    None => self.unasked += 1,
                 }
             }
             Message::Request(request) => self.call(&request, message, reply),

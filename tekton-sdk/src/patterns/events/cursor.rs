@@ -54,11 +54,15 @@ impl FromStr for Cursor {
 
     /// Reads what `Display` writes, and nothing else.
     fn from_str(text: &str) -> Result<Self> {
+        // Signs, leading zeros and capitals would be other texts for the same place.
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let read = || {
             let (epoch, sequence) = text.split_once('-')?;
-            let cursor = Self::new(u64::from_str_radix(epoch, 16).ok()?, sequence.parse().ok()?);
-            // Signs, leading zeros and capitals are other texts for the same place.
-            (cursor.to_string() == text).then_some(cursor)
+            let is_plain = sequence == "0" || !sequence.starts_with(['0', '+']);
+            if epoch.len() != 16 || !epoch.bytes().all(hex) || !is_plain {
+                return None;
+            }
+            Some(Self::new(u64::from_str_radix(epoch, 16).ok()?, sequence.parse().ok()?))
         };
         read().ok_or_else(|| {
             let shown: String = text.chars().take(48).collect();

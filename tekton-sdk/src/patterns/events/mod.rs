@@ -40,9 +40,13 @@ mod handler;
 mod machine;
 mod memory;
 mod message;
+#[cfg(feature = "websocket")]
+mod said;
 mod subscription;
 mod topic;
 mod trie;
+#[cfg(feature = "websocket")]
+mod websocket;
 #[cfg(feature = "host")]
 pub(crate) mod wire;
 
@@ -63,6 +67,9 @@ pub use memory::{History, MemoryBroker, MemoryBrokerConfig};
 pub use message::{Message, Published};
 pub use subscription::{Counts, Subscription};
 pub use topic::{Topic, TopicFilter};
+#[cfg(feature = "websocket")]
+#[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
+pub use websocket::{WebSocketBroker, WebSocketBrokerBuilder, WebSocketBrokerConfig};
 
 /// The broker of a handle, as a setting of it; one in memory is made when it is first asked for.
 #[derive(Clone, Debug, Default)]

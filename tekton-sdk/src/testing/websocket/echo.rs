@@ -40,7 +40,9 @@ pub async fn echo_until_closed(url: &str) -> Result<Echoed> {
     stream.set_nodelay(true).map_err(|e| refused(e.into()))?;
     let host = HeaderValue::from_str(parsed.authority()).map_err(|e| refused(e.into()))?;
     let target = &parsed[url::Position::BeforePath..url::Position::AfterQuery];
-    let mut socket = upgrade(TokioIo::new(stream), host, target, 64 << 20).await.map_err(|e| refused(e.into()))?;
+    let mut socket = upgrade(TokioIo::new(stream), host, target, &http::HeaderMap::new(), 64 << 20)
+        .await
+        .map_err(|e| refused(e.into()))?;
     let mut last = None;
     let closed = poll_fn(|cx| socket.poll_echo(cx, &mut last)).await;
     socket.close(None, &SharedClock::default()).await;

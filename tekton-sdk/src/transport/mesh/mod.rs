@@ -33,7 +33,9 @@ use serde_json::json;
 use tokio_rustls::TlsConnector;
 
 #[cfg(feature = "websocket")]
-pub(super) use self::{dial::Dial, stream::Stream};
+pub(super) use self::dial::Dial;
+#[cfg(feature = "websocket")]
+pub(crate) use self::stream::Stream;
 pub use config::MeshTransportConfig;
 
 #[cfg(not(feature = "websocket"))]

@@ -32,7 +32,7 @@ const SMALL_BYTES: usize = 4096;
 
 /// An open road to a callee.
 #[derive(Debug)]
-pub(in crate::transport) enum Stream {
+pub(crate) enum Stream {
     Tcp(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
     #[cfg(unix)]

@@ -191,6 +191,7 @@ impl WebSocketTransportConfig {
         Pauses {
             spread: self.reconnect_spread,
             base: self.base_delay,
+            again: self.base_delay,
             max: self.max_delay,
             stable_after: self.stable_after,
         }

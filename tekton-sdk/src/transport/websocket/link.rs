@@ -1,14 +1,11 @@
 //! The road to one endpoint: at most one connection, and the calls that wait for it.
 
-use std::{
-    io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use hyper_util::rt::TokioIo;
+use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -17,12 +14,10 @@ use super::{
     driver::{Driver, Ended},
     exchange::{Failed, Outgoing, exchange},
     machine::{Life, Wanted},
-    socket::Socket,
-    upgrade::upgrade,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    transport::{Endpoint, Response, failure::failure, mesh},
+    transport::{Endpoint, Response},
 };
 
 /// The calls to one endpoint.
@@ -133,11 +128,9 @@ impl Link {
     }
 
     async fn dial(self: &Arc<Self>, inner: &Arc<Inner>) -> Result<Arc<Connection>> {
-        let limit = inner.config.connect_timeout;
-        let socket = inner.clock.timeout(limit, self.upgraded(inner)).await.unwrap_or_else(|| {
-            let late = format!("connecting took longer than {limit:?}");
-            Err(failure(ErrorKind::Connect, &self.endpoint, io::Error::new(io::ErrorKind::TimedOut, late)))
-        })?;
+        let headers = std::future::ready(Ok(HeaderMap::new()));
+        let opened = inner.opener.open(&self.endpoint, &inner.config.path, headers).await;
+        let socket = opened.map_err(|not| not.error)?;
         let config = &inner.config;
         let connection = Connection::new(self.endpoint.clone(), config.max_in_flight, config.max_message_bytes);
         let connection = Arc::new(connection);
@@ -166,16 +159,6 @@ impl Link {
             driver.run(stop, ended).await;
         });
         Ok(connection)
-    }
-
-    async fn upgraded(&self, inner: &Inner) -> Result<Socket<TokioIo<mesh::Stream>>> {
-        let stream = inner.dial.open(&self.endpoint).await?;
-        let Some(host) = self.endpoint.host_header() else {
-            return Err(Error::invalid(format!("{} names a host that HTTP does not allow", self.endpoint)));
-        };
-        let target = [self.endpoint.base_path(), &inner.config.path].concat();
-        let socket = upgrade(stream, host.clone(), &target, inner.config.max_message_bytes).await;
-        socket.map_err(|error| failure(ErrorKind::Connect, &self.endpoint, error))
     }
 
     fn shut_down(&self) -> Error {

@@ -4,22 +4,25 @@ use std::time::{Duration, Instant};
 
 /// When connections are made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     /// Over how long the first reconnection is spread.
-    pub(super) spread: Duration,
+    pub(crate) spread: Duration,
     /// The longest pause after the first attempt that failed.
-    pub(super) base: Duration,
+    pub(crate) base: Duration,
+    /// The same after a connection that served was lost: whoever lost it may have done so with all the others.
+    pub(crate) again: Duration,
     /// The longest pause.
-    pub(super) max: Duration,
+    pub(crate) max: Duration,
     /// How long a connection lives until its end is not counted as a failure.
-    pub(super) stable_after: Duration,
+    pub(crate) stable_after: Duration,
 }
 
 impl Pauses {
     /// The longest pause after so many failures in a row.
-    fn after(&self, failures: u32) -> Duration {
+    fn after(&self, failures: u32, lost: bool) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
-        self.base.saturating_mul(1 << doublings).min(self.max)
+        let first = if lost { self.again } else { self.base };
+        first.saturating_mul(1 << doublings).min(self.max)
     }
 }
 
@@ -29,16 +32,17 @@ enum State {
     /// None was made, or the last one was closed by this side.
     Fresh,
     /// One is open since then.
-    Open { since: Instant, failures: u32 },
+    Open { since: Instant, failures: u32, lost: bool },
     /// The last one was lost after a life of use. Another is made at this time, and calls wait for it.
     Lost { until: Instant },
-    /// So many attempts in a row failed. Another is made at this time at the earliest, and calls are refused until then.
-    Down { until: Instant, failures: u32 },
+    /// So many attempts in a row failed, perhaps after one was lost. Another is made at this time at the earliest, and calls are
+    /// refused until then.
+    Down { until: Instant, failures: u32, lost: bool },
 }
 
 /// What becomes of a call that needs a connection and finds none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// It makes one.
     Dial,
     /// It waits so long, and asks again.
@@ -49,18 +53,18 @@ pub(super) enum Wanted {
 
 /// The machine of one endpoint.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Life {
+pub(crate) struct Life {
     state: State,
     pauses: Pauses,
 }
 
 impl Life {
-    pub(super) const fn new(pauses: Pauses) -> Self {
+    pub(crate) const fn new(pauses: Pauses) -> Self {
         Self { state: State::Fresh, pauses }
     }
 
     /// A call needs a connection, and there is none.
-    pub(super) fn wanted(&self, now: Instant) -> Wanted {
+    pub(crate) fn wanted(&self, now: Instant) -> Wanted {
         let left = |until: Instant| until.saturating_duration_since(now);
         match self.state {
             State::Lost { until } if !left(until).is_zero() => Wanted::Wait(left(until)),
@@ -70,27 +74,20 @@ impl Life {
     }
 
     /// A connection was made.
-    pub(super) fn opened(&mut self, now: Instant) {
-        let failures = match self.state {
-            State::Down { failures, .. } => failures,
-            State::Open { failures, .. } => failures,
-            State::Fresh | State::Lost { .. } => 0,
-        };
-        self.state = State::Open { since: now, failures };
+    pub(crate) fn opened(&mut self, now: Instant) {
+        let (failures, lost) = self.failures();
+        self.state = State::Open { since: now, failures, lost };
     }
 
     /// A connection could not be made. `jitter` gives a time from zero to what it is given.
-    pub(super) fn failed(&mut self, now: Instant, jitter: impl FnOnce(Duration) -> Duration) {
-        let before = match self.state {
-            State::Down { failures, .. } | State::Open { failures, .. } => failures,
-            State::Fresh | State::Lost { .. } => 0,
-        };
-        self.down(now, before.saturating_add(1), jitter);
+    pub(crate) fn failed(&mut self, now: Instant, jitter: impl FnOnce(Duration) -> Duration) {
+        let (before, lost) = self.failures();
+        self.down(now, before.saturating_add(1), lost, jitter);
     }
 
     /// The connection is no more. One that this side closed is no loss.
-    pub(super) fn lost(&mut self, now: Instant, by_us: bool, jitter: impl FnOnce(Duration) -> Duration) {
-        let State::Open { since, failures } = self.state else { return };
+    pub(crate) fn lost(&mut self, now: Instant, by_us: bool, jitter: impl FnOnce(Duration) -> Duration) {
+        let State::Open { since, failures, lost } = self.state else { return };
         if by_us {
             self.state = State::Fresh;
         } else if now.saturating_duration_since(since) >= self.pauses.stable_after {
@@ -98,13 +95,22 @@ impl Life {
             self.state = State::Lost { until: later(now, jitter(self.pauses.spread).min(self.pauses.spread)) };
         } else {
             // One that never lasts is no better than one that cannot be made.
-            self.down(now, failures.saturating_add(1), jitter);
+            self.down(now, failures.saturating_add(1), lost, jitter);
         }
     }
 
-    fn down(&mut self, now: Instant, failures: u32, jitter: impl FnOnce(Duration) -> Duration) {
-        let longest = self.pauses.after(failures);
-        self.state = State::Down { until: later(now, jitter(longest).min(longest)), failures };
+    /// How many attempts in a row have failed, and whether they followed on a loss.
+    const fn failures(&self) -> (u32, bool) {
+        match self.state {
+            State::Down { failures, lost, .. } | State::Open { failures, lost, .. } => (failures, lost),
+            State::Fresh => (0, false),
+            State::Lost { .. } => (0, true),
+        }
+    }
+
+    fn down(&mut self, now: Instant, failures: u32, lost: bool, jitter: impl FnOnce(Duration) -> Duration) {
+        let longest = self.pauses.after(failures, lost);
+        self.state = State::Down { until: later(now, jitter(longest).min(longest)), failures, lost };
     }
 }
 

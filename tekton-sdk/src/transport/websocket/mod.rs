@@ -11,6 +11,7 @@ mod driver;
 mod exchange;
 mod link;
 mod machine;
+mod open;
 mod out;
 mod pipe;
 mod socket;
@@ -27,7 +28,6 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use tokio_rustls::TlsConnector;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 #[cfg(feature = "testing")]
@@ -37,13 +37,16 @@ use self::{exchange::Outgoing, link::Link};
 #[cfg(feature = "host")]
 pub(crate) use self::{
     exchange::WHOLE_BYTES,
-    machine::{Beat, Pulse},
-    out::Out,
     pipe::{Credit, Feed, pipe, send_pieces},
-    socket::{Came, Socket},
     upgrade::has_token,
 };
-use super::{Endpoint, Request, Response, Transport, TransportCapabilities, mesh::Dial, message::endpoint_for};
+pub(crate) use self::{
+    machine::{Beat, Life, Pauses, Pulse, Wanted},
+    open::{NotOpen, Opener, Road},
+    out::Out,
+    socket::{Came, Socket},
+};
+use super::{Endpoint, Request, Response, Transport, TransportCapabilities, message::endpoint_for};
 use crate::{
     error::{Error, ErrorKind, Result},
     random::Random,
@@ -82,7 +85,7 @@ struct Inner {
     config: WebSocketTransportConfig,
     clock: SharedClock,
     random: Random,
-    dial: Dial,
+    opener: Opener,
     links: Mutex<HashMap<Endpoint, Arc<Link>>>,
     calls: AtomicU64,
     drivers: TaskTracker,
@@ -96,9 +99,8 @@ impl WebSocketTransport {
     /// [`Config`](ErrorKind::Config) if a setting is out of its bounds or TLS cannot be set up.
     pub fn new(config: &WebSocketTransportConfig, clock: SharedClock, random: Random) -> Result<Self> {
         config.validate()?;
-        let tls = TlsConnector::from(Arc::new(super::tls::config("http/1.1")?));
         Ok(Self(Arc::new(Inner {
-            dial: Dial { clock: clock.clone(), limit: config.connect_timeout, tls },
+            opener: Opener::new(config.connect_timeout, config.max_message_bytes, clock.clone())?,
             config: config.clone(),
             clock,
             random,

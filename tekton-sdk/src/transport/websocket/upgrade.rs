@@ -68,7 +68,7 @@ impl std::error::Error for NoUpgrade {
     }
 }
 
-/// Asks for the upgrade, and checks the answer.
+/// Asks for the upgrade with these headers besides, and checks the answer.
 ///
 /// # Cancel safety
 /// Dropping the future closes the stream.
@@ -76,13 +76,14 @@ pub(crate) async fn upgrade<S>(
     stream: S,
     host: HeaderValue,
     target: &str,
+    headers: &HeaderMap,
     max_message_bytes: usize,
 ) -> Result<Socket<TokioIo<S>>, NoUpgrade>
 where
     S: Read + Write + Unpin + Send + 'static,
 {
     let key = generate_key();
-    let request = http::Request::builder()
+    let mut request = http::Request::builder()
         .method(Method::GET)
         .uri(target)
         .header(HOST, host)
@@ -92,6 +93,9 @@ where
         .header(SEC_WEBSOCKET_KEY, &key)
         .body(Body::empty())
         .map_err(|_| NoUpgrade::Request)?;
+    for (name, value) in headers {
+        request.headers_mut().append(name, value.clone());
+    }
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD_BYTES);
     let (mut sender, mut connection) = builder.handshake(stream).await.map_err(NoUpgrade::Http)?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 #[cfg(feature = "websocket")]
 pub(crate) use self::rpc::{
-    Settled, end, event, gap, plain, published, read_message, read_unsubscribed, read_wanted, subscribed,
+    Settled, end, event, gap, plain, published, read_credit, read_message, read_unsubscribed, read_wanted, subscribed,
 };
 use super::{AckConfig, Backpressure, Gap, Interest, Published, Start, TopicFilter};
 use crate::{
@@ -39,6 +39,17 @@ pub(crate) struct Wanted<'a> {
     pub(crate) acks: Option<WantedAcks>,
     #[serde(default)]
     pub(crate) group: Option<String>,
+    /// How much may be sent before more is asked for; no bounds if it is left out.
+    #[serde(default)]
+    pub(crate) credit: Option<Credit>,
+}
+
+/// How much a subscriber takes: so many events and gaps, and so many bytes of messages. The last one may have more.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credit {
+    pub(crate) events: u32,
+    pub(crate) bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

@@ -1,76 +1,21 @@
 //! The `params` and results of the methods of `/ws` that are about topics, and the notification `event`.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    super::{Cursor, Gap, Message, Outcome, Published, Receipt, Topic},
-    Wanted, gap_text,
+    super::{Cursor, Gap, Message, Outcome, Published, Receipt, Topic, said::Said},
+    Credit, Wanted, gap_text,
 };
 use crate::{
     error::{Error, Result},
-    wire::{rfc3339, trace::TraceContext},
+    wire::rfc3339,
 };
 
 /// The name of the notification that carries events.
 const EVENT: &str = "event";
-
-/// What is said of a message beside its topic and its data.
-#[derive(Debug, Default, Deserialize, Serialize)]
-struct Said<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    key: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    source: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    traceparent: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    tracestate: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    attributes: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
-}
-
-impl<'a> Said<'a> {
-    fn of(message: &'a Message) -> Self {
-        let attributes: BTreeMap<_, _> =
-            message.attributes().map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))).collect();
-        let trace = message.trace();
-        Self {
-            id: message.id().map(Cow::Borrowed),
-            key: message.own_key().map(Cow::Borrowed),
-            source: message.source().map(Cow::Borrowed),
-            traceparent: trace.map(|trace| trace.to_ascii().into_iter().map(char::from).collect::<String>().into()),
-            tracestate: trace.and_then(TraceContext::state).map(Cow::Borrowed),
-            attributes: (!attributes.is_empty()).then_some(attributes),
-        }
-    }
-
-    fn put(self, mut message: Message) -> Message {
-        if let Some(id) = self.id {
-            message = message.with_id(&*id);
-        }
-        if let Some(key) = self.key {
-            message = message.with_key(&*key);
-        }
-        if let Some(source) = self.source {
-            message = message.with_source(&*source);
-        }
-        // A trace that cannot be read is none, as in the headers of HTTP.
-        let trace =
-            self.traceparent.and_then(|parent| TraceContext::parse(&parent, self.tracestate.as_deref().into_iter()));
-        if let Some(trace) = trace {
-            message = message.with_trace(trace);
-        }
-        for (name, value) in self.attributes.unwrap_or_default() {
-            message = message.with_attribute(name, value);
-        }
-        message
-    }
-}
 
 /// A message that is to be published.
 ///
@@ -171,8 +116,24 @@ pub(crate) fn published(receipt: Receipt) -> String {
     receipt.cursor.map_or_else(|| "{}".to_owned(), |cursor| format!(r#"{{"cursor":"{cursor}"}}"#))
 }
 
-/// The notification of an event; `delivery` is 0 where nothing is acknowledged.
-pub(crate) fn event(subscription: u64, published: &Published, delivery: u32) -> String {
+/// Reads how much more a subscriber takes: of which subscription, how many events and bytes.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid), naming what is wrong.
+pub(crate) fn read_credit(json: &str) -> Result<(u64, Credit)> {
+    #[derive(Deserialize)]
+    struct Read {
+        subscription: u64,
+        events: u32,
+        bytes: u32,
+    }
+    let Read { subscription, events, bytes } = serde_json::from_str(json).map_err(|error| wrong(&error))?;
+    Ok((subscription, Credit { events, bytes }))
+}
+
+/// The notification of an event; `delivery` is 0 where nothing is acknowledged, and `replaced` says how many events made room for a
+/// newer one of their key since the last that was told.
+pub(crate) fn event(subscription: u64, published: &Published, delivery: u32, replaced: u64) -> String {
     #[derive(Serialize)]
     struct Head<'a> {
         subscription: u64,
@@ -181,6 +142,8 @@ pub(crate) fn event(subscription: u64, published: &Published, delivery: u32) -> 
         time: Option<String>,
         #[serde(skip_serializing_if = "is_none")]
         delivery: u32,
+        #[serde(skip_serializing_if = "is_nought")]
+        replaced: u64,
         topic: &'a str,
         #[serde(flatten)]
         said: Said<'a>,
@@ -191,6 +154,7 @@ pub(crate) fn event(subscription: u64, published: &Published, delivery: u32) -> 
         cursor: published.cursor.to_string().into(),
         time: rfc3339::format(published.time),
         delivery,
+        replaced,
         topic: message.topic().as_str(),
         said: Said::of(message),
     };
@@ -200,6 +164,11 @@ pub(crate) fn event(subscription: u64, published: &Published, delivery: u32) -> 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_none(delivery: &u32) -> bool {
     *delivery == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_nought(replaced: &u64) -> bool {
+    *replaced == 0
 }
 
 /// The notification of a gap.
@@ -239,7 +208,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::patterns::events::{GapReason, wire::plain_event};
+    use crate::{
+        patterns::events::{GapReason, wire::plain_event},
+        wire::trace::TraceContext,
+    };
 
     fn message() -> Message {
         Message::raw(Topic::parse("a.b").unwrap(), r#"{"n": 1.0}"#).unwrap()
@@ -250,7 +222,7 @@ mod tests {
         let at = Cursor::new(1, 2);
         let published = Published::new(at, SystemTime::UNIX_EPOCH, message().with_id("i\"").with_attribute("x", "y"));
         assert_eq!(
-            event(7, &published, 3),
+            event(7, &published, 3, 0),
             r#"{"jsonrpc":"2.0","method":"event","params":{"subscription":7,"cursor":"0000000000000001-2","time":"1970-01-01T00:00:00Z","delivery":3,"topic":"a.b","id":"i\"","attributes":{"x":"y"},"data":{"n": 1.0}}}"#
         );
         assert_eq!(
@@ -308,7 +280,7 @@ mod tests {
                 wanted = wanted.with_trace(TraceContext::new_root([1; 16], [2; 8], true));
             }
             let published = Published::new(Cursor::new(1, 1), SystemTime::UNIX_EPOCH, wanted.clone());
-            let text = event(1, &published, 0);
+            let text = event(1, &published, 0, 0);
             let params = text.split_once(r#""params":"#).unwrap().1.strip_suffix('}').unwrap();
             prop_assert_eq!(read_message(params).unwrap(), wanted);
         }
@@ -318,6 +290,7 @@ mod tests {
             let _ = read_message(&json);
             let _ = read_wanted(&json).and_then(|wanted| wanted.interest(1, 1));
             let _ = read_unsubscribed(&json);
+            let _ = read_credit(&json);
             let _ = Settled::read(&json).map(|settled| settled.cursor());
         }
     }

@@ -9,7 +9,7 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 
 fn pauses() -> Pauses {
-    Pauses { spread: SECOND * 5, base: SECOND, max: SECOND * 30, stable_after: SECOND * 5 }
+    Pauses { spread: SECOND * 5, base: SECOND, again: SECOND, max: SECOND * 30, stable_after: SECOND * 5 }
 }
 
 fn epoch() -> Instant {
@@ -51,6 +51,25 @@ fn a_connection_that_never_lasts_is_no_better_than_none() {
     life.opened(now);
     life.lost(now, true, |most| most);
     assert_eq!(life.wanted(now), Wanted::Dial, "what this side closed was not lost");
+}
+
+#[test]
+fn after_a_loss_the_pauses_begin_where_they_are_told_to() {
+    let again = Pauses { again: SECOND * 10, ..pauses() };
+    let (mut life, now) = (Life::new(again), epoch());
+    life.failed(now, |most| most);
+    assert_eq!(life.wanted(now), Wanted::Refuse(SECOND), "nothing was lost yet");
+    life.opened(now + SECOND);
+    let mut now = now + SECOND * 60;
+    life.lost(now, false, |most| most);
+    for pause in [10, 20, 30] {
+        life.failed(now, |most| most);
+        assert_eq!(life.wanted(now), Wanted::Refuse(SECOND * pause));
+        now += SECOND * pause;
+    }
+    life.opened(now);
+    life.lost(now + SECOND, false, |most| most);
+    assert_eq!(life.wanted(now + SECOND), Wanted::Refuse(SECOND * 30), "it has not served since");
 }
 
 #[test]
