@@ -35,6 +35,7 @@ mod config;
 mod connection;
 mod cursor;
 mod delivery;
+pub(crate) mod derived;
 mod handle;
 mod handler;
 mod machine;
@@ -43,6 +44,7 @@ mod message;
 mod subscription;
 mod topic;
 mod trie;
+mod typed;
 #[cfg(feature = "host")]
 pub(crate) mod wire;
 
@@ -59,10 +61,16 @@ pub use cursor::{Cursor, Gap, GapReason, Start};
 pub use delivery::{Delivery, Heard};
 pub use handle::{Events, Publisher, Subscribe};
 pub use handler::HandlerConfig;
+#[cfg(feature = "host")]
+pub(crate) use handler::{Calls, Steer};
 pub use memory::{History, MemoryBroker, MemoryBrokerConfig};
 pub use message::{Message, Published};
 pub use subscription::{Counts, Subscription};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use tekton_sdk_macros::Event;
 pub use topic::{Topic, TopicFilter};
+pub use typed::TypedEvent;
 
 /// The broker of a handle, as a setting of it; one in memory is made when it is first asked for.
 #[derive(Clone, Debug, Default)]
