@@ -141,6 +141,13 @@ async fn what_is_told_is_heard_as_its_type_and_of_one_key_the_latest() {
     assert_eq!((first.told().unwrap(), first.data().unwrap()), (taken_at(1), taken_at(1)));
 }
 
+/// Others have their turn, often.
+async fn slowly() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What a kitchen heard, by listener.
 #[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
@@ -187,6 +194,7 @@ impl Kitchen {
     /// The data of two topics.
     #[on_event("plain.*", "plain.a.b")]
     async fn on_plain(&self, said: String) -> Result<()> {
+        slowly().await;
         self.log.note(format!("plain {said}"));
         Ok(())
     }
@@ -234,6 +242,7 @@ mod cellar {
     impl Kitchen {
         #[on_event(concurrency = 3)]
         async fn on_taken(&self, taken: tekton_sdk::patterns::events::Delivery<Taken>) -> Result<()> {
+            super::slowly().await;
             self.log.note(format!("table {}", taken.told()?.table));
             self.events.publisher("plain.from-the-cellar")?.send("wine").await?;
             Ok(())
