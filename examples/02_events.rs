@@ -1,31 +1,46 @@
-//! Room 2, events: a worker fails on an order until it goes to the dead letters; then the broker restarts, once with its history
-//! and once without, and the subscriber says what it missed.
+//! Room 2, events: a kitchen listens to orders, and fails on one until it goes to the dead letters; then the broker restarts, once
+//! with its history and once without, and a subscriber says what it missed.
 //! Run with: `cargo run --example 02_events`
-//! Expect: what the worker does with each order, the dead letter, and what is heard after each restart.
+//! Expect: what the kitchen does with each order, the dead letter, and what is heard after each restart.
 //!
 //! In your Cargo.toml: tekton-sdk = "0.1"
 //!                     tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::time::Duration;
-
 use tekton_sdk::{
-    Error, Result, Tekton,
-    patterns::events::{Cursor, Events, HandlerConfig, Heard, MemoryBroker, MemoryBrokerConfig, Start, Subscription},
+    Component, Error, Result, Tekton, data,
+    patterns::events::{Cursor, Delivery, Event, Events, Heard, MemoryBroker, MemoryBrokerConfig, Start, Subscription},
     random::Random,
+    service,
     time::SharedClock,
 };
 
-/// Cooks orders, and cannot cook fish.
-async fn cook(heard: Heard<String>) -> Result<()> {
-    let Some(order) = heard.event() else { return Ok(()) };
-    let (dish, number) = (order.data()?, order.number());
-    if dish == "fish" {
-        println!("{dish}: failed, delivery {number}");
-        return Err(Error::internal("there is no fish"));
+/// Told when somebody orders.
+#[data]
+#[derive(Event)]
+#[event(topic = "orders.new")]
+struct Ordered {
+    dish: String,
+}
+
+/// Cooks what is ordered.
+#[derive(Component)]
+#[component(version = "1.0.0")]
+struct Kitchen;
+
+#[service]
+impl Kitchen {
+    /// Cooks, but for fish. It is handed each order twice at most.
+    #[on_event(dead_letters = "dead.orders", deliveries = 2)]
+    async fn cook(&self, order: Delivery<Ordered>) -> Result<()> {
+        let (Ordered { dish }, number) = (order.told()?, order.number());
+        if dish == "fish" {
+            println!("{dish}: failed, delivery {number}");
+            return Err(Error::internal("there is no fish"));
+        }
+        println!("{dish}: done");
+        Ok(())
     }
-    println!("{dish}: done");
-    Ok(())
 }
 
 #[tokio::main]
@@ -35,23 +50,17 @@ async fn main() -> Result<()> {
     let tekton = Tekton::builder().named("kitchen").broker(broker.clone()).build()?;
     let events = tekton.events();
 
-    // A worker that is handed each order twice at most.
-    let quick = Duration::from_millis(1);
-    let orders = events.subscribe("orders.*").dead_letters("dead.orders", 2).again_after(quick, quick).await?;
-    let mut dead = events.subscribe::<String>("dead.>").await?;
+    let kitchen = Kitchen.serve(&tekton).start().await?;
+    let mut dead = events.subscribe::<Ordered>("dead.>").await?;
     let mut paid = events.subscribe::<u32>("paid").await?;
     for dish in ["soup", "fish", "bread"] {
-        events.publisher("orders.new")?.send(dish).await?;
+        events.tell(&Ordered { dish: dish.to_owned() }).await?;
     }
-    let cooking = orders.handle(HandlerConfig::default(), clock.clone(), cook);
-    tokio::select! {
-        ended = cooking => ended?,
-        letter = dead.next() => {
-            let letter = letter.transpose()?.and_then(Heard::event).ok_or_else(|| Error::internal("no dead letter came"))?;
-            let times = letter.message().attribute("deaddeliveries").unwrap_or_default();
-            println!("{}: buried after {times} deliveries", letter.data()?);
-        }
-    }
+    let letter = dead.next().await.transpose()?.and_then(Heard::event);
+    let letter = letter.ok_or_else(|| Error::internal("no dead letter came"))?;
+    let times = letter.message().attribute("deaddeliveries").unwrap_or_default();
+    println!("{}: buried after {times} deliveries", letter.data()?.dish);
+    kitchen.shutdown().await;
 
     // A subscriber that hears one payment and then misses a restart of the broker.
     for amount in [10, 20, 30] {

@@ -241,6 +241,7 @@ fn handles_cross_threads() {
     handle::<directory::HermesDirectory>();
     handle::<directory::MemoryDirectory>();
     handle::<directory::Registered>();
+    handle::<host::Listeners>();
     handle::<host::Served>();
     handle::<host::Server>();
     #[cfg(unix)]

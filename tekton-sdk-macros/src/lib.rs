@@ -1,7 +1,8 @@
 //! The macros of `tekton-sdk`; use them through that crate.
 //!
 //! [`macro@Component`] makes a component of a struct, [`macro@service`] operations of its methods, [`macro@data`] a value on
-//! the wire of a type, [`macro@SseEvent`] reads events as an enum, [`macro@landmark`] marks a place, and [`macro@circuit_breaker`] stops calling what is down.
+//! the wire of a type, [`macro@SseEvent`] reads events as an enum, [`macro@Event`] binds a type to its topics,
+//! [`macro@landmark`] marks a place, and [`macro@circuit_breaker`] stops calling what is down.
 //! `docs/macros.md` of the repository says what they expand to.
 
 mod breaker;
@@ -13,6 +14,7 @@ mod service;
 #[cfg(test)]
 mod snapshot;
 mod support;
+mod typed;
 
 use proc_macro::TokenStream;
 
@@ -154,7 +156,35 @@ pub fn sse_event(item: TokenStream) -> TokenStream {
     events::expand(item.into()).into()
 }
 
-/// Makes operations of the methods of a component that have `#[op]`, or of those of a trait that several crates share.
+/// Binds a type of event to its topics: `events.tell(&event)` and `events.hear::<Event>()` need no other.
+///
+/// | argument of `#[event(…)]` | where | meaning |
+/// |---|---|---|
+/// | `topic = "orders.new"` | on a struct, an enum, or each variant of an enum | on which topic it is told; a token `{id}` is what its field holds, percent-encoded |
+/// | `key = "id"` | beside the topic | the field that says what it is about, for those who keep the latest of each key; the topic if left out |
+/// | `crate = "mesh::tekton_sdk"` | on the type | where the SDK is, if it is re-exported |
+///
+/// A struct, or an enum with a topic of its own, is written and read by serde, as `#[data]` derives it. Of an enum whose
+/// variants have the topics, each holds one value or nothing; in their topics `{0}` is the value, and `{id}` a field of it.
+///
+/// It expands to an implementation of the trait `patterns::events::TypedEvent`.
+///
+/// ```text
+/// #[derive(Event)]
+/// enum Order {
+///     #[event(topic = "orders.{id}.taken", key = "id")]
+///     Taken(Taken),
+///     #[event(topic = "orders.closed")]
+///     Closed,
+/// }
+/// ```
+#[proc_macro_derive(Event, attributes(event))]
+pub fn event(item: TokenStream) -> TokenStream {
+    typed::expand(item.into()).into()
+}
+
+/// Makes operations of the methods of a component that have `#[op]`, or of those of a trait that several crates share, and
+/// listeners of those that have `#[on_event]`.
 ///
 /// | argument | where | meaning |
 /// |---|---|---|
@@ -172,11 +202,25 @@ pub fn sse_event(item: TokenStream) -> TokenStream {
 /// | `priority = "low"` | how much it matters where not all can be served: `low`, `normal` if left out, or `high` |
 /// | `title = "…"`, `destructive = false`, `open_world = true` | what the MCP tool says of itself, where that is not inferred |
 ///
+/// | argument of `#[on_event(…)]` | meaning |
+/// |---|---|
+/// | `"orders.*", "paid"` | the topics; those of the event's type if left out |
+/// | `group = "cooks"` | whose members share the events; the instances of the component if left out |
+/// | `every_instance` | each instance hears everything |
+/// | `acked = false` | an event comes once, whatever becomes of it |
+/// | `dead_letters = "dead.orders"`, `deliveries = 5` | where an event goes after so many deliveries |
+/// | `concurrency = 4`, `timeout = "30s"` | how many events are handled at once, and how long one may take |
+/// | `start = "oldest"` | where it begins; with new events if left out |
+/// | `when_full = "drop_oldest"`, `capacity = 1024` | what happens when so many events wait |
+///
+/// A method with `#[on_event]` is `async`, takes `&self`, one event and perhaps `&Context`, and returns a `Result<()>`. The event
+/// is data, a `Delivery` or a `Heard`.
+///
 /// `#[arg(default = 3)]` on an argument makes it optional, as `Option` does. The docs of an operation are its description;
 /// the list under `# Arguments`, or docs on the arguments themselves, are theirs. `ctx: &Context` is injected. A method
 /// that is not `async` may block: it runs on a thread of its own kind.
 ///
-/// It expands to the table of operations, their router, their part of `SummarizerClient` and `FakeSummarizer`, and a trait
+/// It expands to the table of operations, their router, the listeners, their part of `SummarizerClient` and `FakeSummarizer`, and a trait
 /// `SummarizerApi` that both have.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {

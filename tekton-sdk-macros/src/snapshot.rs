@@ -1,4 +1,4 @@
-//! The expansions of one component and of two functions, kept as texts to read. `UPDATE_SNAPSHOT=1 cargo test -p tekton-sdk-macros` writes it anew.
+//! The expansions of one component, of its events and of two functions, kept as texts to read. `UPDATE_SNAPSHOT=1 cargo test -p tekton-sdk-macros` writes it anew.
 
 use std::{env, fs, path::Path};
 
@@ -17,6 +17,36 @@ const BLOCK: &str = r#"
         #[op(read, timeout = "2s")]
         pub async fn summarize(&self, text: String, #[arg(default = 3)] sentences: usize) -> Result<Summary> {
             self.shorten(text, sentences).await
+        }
+    }
+"#;
+
+const EVENT: &str = r#"
+    #[event(topic = "orders.{dish}.taken", key = "table", crate = "tekton_sdk")]
+    pub struct Taken {
+        pub dish: String,
+        pub table: u32,
+    }
+"#;
+const EVENTS: &str = r#"
+    #[event(crate = "tekton_sdk")]
+    pub enum Order {
+        #[event(topic = "orders.{dish}.taken", key = "table")]
+        Taken(Taken),
+        #[event(topic = "orders.closed")]
+        Closed,
+    }
+"#;
+const LISTENERS: &str = r#"
+    impl Kitchen {
+        #[on_event("stock.*", group = "cooks", dead_letters = "dead.stock", timeout = "5s")]
+        async fn on_stock(&self, stock: &Stock) -> Result<()> {
+            self.check(stock).await
+        }
+
+        #[on_event]
+        async fn on_order(&self, ctx: &Context, order: Delivery<Order>) -> Result<()> {
+            self.cook(ctx, order.told()?).await
         }
     }
 "#;
@@ -58,6 +88,13 @@ fn one_expansion_is_as_it_was() {
     let derived = crate::component::expand(STRUCT.parse().unwrap());
     let made = crate::service::expand("crate = \"tekton_sdk\"".parse().unwrap(), BLOCK.parse().unwrap());
     same("summarizer", &format!("{derived} {made}"));
+}
+
+#[test]
+fn the_expansion_of_events_is_as_it_was() {
+    let typed = [EVENT, EVENTS].map(|item| crate::typed::expand(item.parse().unwrap()).to_string()).join(" ");
+    let made = crate::service::expand("crate = \"tekton_sdk\"".parse().unwrap(), LISTENERS.parse().unwrap());
+    same("events", &format!("{typed} {made}"));
 }
 
 #[test]

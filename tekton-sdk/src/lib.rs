@@ -54,7 +54,7 @@
 //! | `http2` | no | HTTP/2 with prior knowledge for `MeshTransport` |
 //! | `websocket` | yes | `WebSocketTransport`, `WebSocketBroker`, and `/ws` of a served component |
 //! | `host` | yes | a component served on one port |
-//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[derive(SseEvent)]`, `#[landmark]`, `#[circuit_breaker]` |
+//! | `macros` | yes | `#[derive(Component)]`, `#[service]`, `#[data]`, `#[derive(Event)]`, `#[derive(SseEvent)]`, `#[landmark]`, `#[circuit_breaker]` |
 //! | `metrics` | yes | request metrics in a `prometheus::Registry` |
 //! | `compression` | no | gzip and brotli for the event streams of others |
 //! | `tower` | no | the circuit breaker as a `tower::Layer` |

@@ -10,6 +10,7 @@ pub use crate::contract::{Detail, Landmark};
 pub use crate::host::measured::{Held, HostLimits};
 #[cfg(feature = "macros")]
 pub use crate::patterns::breaker::{FunctionBreaker, Guarded};
+pub use crate::patterns::events::derived::{FixedTopic, Token, is_on, strange, topic};
 pub use crate::service::*;
 
 /// Keeps its items where the SDK has its host.

@@ -27,6 +27,8 @@ mod p01_routing;
 mod p02_events;
 mod p02_faults;
 mod p02_handler;
+mod p02_listeners;
+mod p02_macros;
 mod p02_network;
 mod p02_socket;
 mod p03_stream_client;

@@ -76,6 +76,7 @@ fn served(component: &Component) -> TokenStream {
         false => (quote!(), quote!(const { #(#distinct)* })),
     };
     let test = test(component, &tables);
+    let listen_all = services.iter().map(|service| member(component, service, &quote!(Self), "listen"));
     let serve_all = services.iter().map(|service| member(component, service, &quote!(Self), "serve"));
     let descriptor = descriptor(component);
     let serve = component.port.map(|port| {
@@ -101,6 +102,12 @@ fn served(component: &Component) -> TokenStream {
                     let operations = #sdk::host::Operations::new();
                     #(let operations = #serve_all(&self, operations);)*
                     operations
+                }
+
+                fn listeners(self: ::std::sync::Arc<Self>) -> #sdk::host::Listeners {
+                    let listeners = #sdk::host::Listeners::new();
+                    #(let listeners = #listen_all(&self, listeners);)*
+                    listeners
                 }
 
                 #serve

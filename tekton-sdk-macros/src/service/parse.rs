@@ -23,6 +23,15 @@ pub(crate) enum Annotated {
     Contract(ItemTrait),
 }
 
+/// A method with `#[on_event]`.
+pub(crate) struct Hearing<'a> {
+    pub(crate) attributes: &'a [Attribute],
+    pub(crate) on_event: &'a Attribute,
+    /// Another attribute that makes something of the method.
+    pub(crate) more: Option<&'a Attribute>,
+    pub(crate) signature: &'a Signature,
+}
+
 /// A method with `#[op]`.
 pub(crate) struct Method<'a> {
     pub(crate) attributes: &'a [Attribute],
@@ -46,8 +55,16 @@ pub(crate) fn parse(arguments: TokenStream, item: TokenStream, problems: &mut Pr
     Some(Parsed { arguments, item })
 }
 
-fn is_ours(attribute: &Attribute) -> bool {
+fn is_op(attribute: &Attribute) -> bool {
     attribute.path().is_ident("op")
+}
+
+fn is_on_event(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("on_event")
+}
+
+fn is_ours(attribute: &Attribute) -> bool {
+    is_op(attribute) || is_on_event(attribute)
 }
 
 impl Parsed {
@@ -55,7 +72,7 @@ impl Parsed {
     pub(crate) fn methods(&self) -> Vec<Method<'_>> {
         let method = |attributes, visibility, signature| {
             let attributes: &[Attribute] = attributes;
-            let mut ops = attributes.iter().filter(|attribute| is_ours(attribute));
+            let mut ops = attributes.iter().filter(|attribute| is_op(attribute));
             Some(Method { attributes, op: ops.next()?, more: ops.next(), visibility, signature })
         };
         match &self.item {
@@ -72,6 +89,34 @@ impl Parsed {
                 .iter()
                 .filter_map(|item| match item {
                     TraitItem::Fn(function) => method(&function.attrs, None, &function.sig),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// The methods that are listeners.
+    pub(crate) fn hearing(&self) -> Vec<Hearing<'_>> {
+        let hearing = |attributes, signature| {
+            let attributes: &[Attribute] = attributes;
+            let on_event = attributes.iter().find(|attribute| is_on_event(attribute))?;
+            let is_more = |attribute: &&Attribute| is_ours(attribute) && !std::ptr::eq(*attribute, on_event);
+            Some(Hearing { attributes, on_event, more: attributes.iter().find(is_more), signature })
+        };
+        match &self.item {
+            Annotated::Block(block) => block
+                .items
+                .iter()
+                .filter_map(|item| match item {
+                    ImplItem::Fn(function) => hearing(&function.attrs, &function.sig),
+                    _ => None,
+                })
+                .collect(),
+            Annotated::Contract(contract) => contract
+                .items
+                .iter()
+                .filter_map(|item| match item {
+                    TraitItem::Fn(function) => hearing(&function.attrs, &function.sig),
                     _ => None,
                 })
                 .collect(),

@@ -4,6 +4,7 @@ pub(crate) mod arguments;
 pub(crate) mod docs;
 pub(crate) mod problems;
 pub(crate) mod shell;
+pub(crate) mod topics;
 pub(crate) mod types;
 pub(crate) mod values;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Operations, Serve};
+use super::{Listeners, Operations, Serve};
 use crate::{contract::Descriptor, tekton::Tekton};
 
 /// A component: who it is, and what may be asked of it.
@@ -56,9 +56,13 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// Its operations. Asked for once, at start.
     fn operations(self: Arc<Self>) -> Operations;
 
+    /// What it listens to. Asked for once, at start. Default: nothing.
+    fn listeners(self: Arc<Self>) -> Listeners {
+        Listeners::new()
+    }
+
     /// Begins to serve it; nothing happens until [`Serve::start`].
     fn serve(self, tekton: &Tekton) -> Serve {
-        let descriptor = self.descriptor();
-        Serve::new(tekton.clone(), descriptor, Arc::new(self).operations())
+        Serve::of(self, tekton)
     }
 }

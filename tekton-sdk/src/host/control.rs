@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Operations,
     inside::{self, Inside},
+    listen::Listening,
     openapi,
     refusal::Refusal,
     tools,
@@ -42,6 +43,7 @@ pub(super) struct Control {
     #[cfg(feature = "macros")]
     marks: super::marks::Marks,
     openapi: Bytes,
+    listening: Arc<Listening>,
     /// `None`: nobody may look inside.
     inside: Option<Inside>,
 }
@@ -51,22 +53,34 @@ pub(super) struct Control {
 const FEATURES: [&str; 3] = ["request", "deadline", "trace"];
 
 impl Control {
-    pub(super) fn new(tekton: Tekton, descriptor: Descriptor, operations: &Operations, inside: Option<Inside>) -> Self {
+    pub(super) fn new(
+        tekton: Tekton,
+        descriptor: Descriptor,
+        operations: &Operations,
+        listening: Listening,
+        inside: Option<Inside>,
+    ) -> Self {
         Self {
             began: tekton.clock().now(),
             port: AtomicU16::new(0),
             ready: AtomicBool::new(false),
             registered: Arc::default(),
-            discovery: text(&discovery(&descriptor, operations)),
+            discovery: text(&discovery(&descriptor, operations, &listening)),
             capabilities: text(&capabilities(&descriptor, operations)),
             tools: text(&tools::listing(operations)),
             #[cfg(feature = "macros")]
             marks: super::marks::Marks::new(tekton.clock().wall()),
             openapi: text(&openapi(&descriptor, operations)),
+            listening: Arc::new(listening),
             inside,
             tekton,
             descriptor,
         }
+    }
+
+    /// The component's listeners.
+    pub(super) const fn listening(&self) -> &Arc<Listening> {
+        &self.listening
     }
 
     pub(super) fn set_port(&self, port: u16) {
@@ -111,14 +125,19 @@ impl Control {
     }
 
     fn health(&self) -> Response {
-        let status = if self.is_ready() { HealthStatus::Healthy } else { HealthStatus::Degraded };
+        let silent: Vec<_> = self.listening.silent().collect();
+        let is_well = self.is_ready() && silent.is_empty();
+        let status = if is_well { HealthStatus::Healthy } else { HealthStatus::Degraded };
         let uptime = self.tekton.clock().now().saturating_duration_since(self.began);
-        let body = HealthBody::new(status)
+        let mut body = HealthBody::new(status)
             .with_component(&self.descriptor.name, &self.descriptor.version)
             .with_timestamp(self.timestamp())
             .with_uptime(uptime.as_secs_f64())
             .with_port(self.port.load(Ordering::Relaxed))
             .with_registered(self.registered.load(Ordering::Acquire));
+        if !silent.is_empty() {
+            body.message = Some(format!("these listeners hear nothing: {}", silent.join(", ")));
+        }
         json_answer(StatusCode::OK, body.to_bytes())
     }
 
@@ -138,7 +157,7 @@ impl Control {
 
     fn introspect(&self, limits: &dyn Fn() -> Value) -> Response {
         let Some(inside) = &self.inside else { return inside::off() };
-        let host = json!({
+        let mut host = json!({
             "component": self.descriptor.name,
             "version": self.descriptor.version,
             "api_versions": self.descriptor.api_versions,
@@ -148,6 +167,10 @@ impl Control {
             "limits": limits(),
             "timestamp": self.timestamp(),
         });
+        let listeners = self.listening.shown();
+        if listeners.as_array().is_some_and(|listeners| !listeners.is_empty()) {
+            host["listeners"] = listeners;
+        }
         inside.answer(&self.tekton, host)
     }
 
@@ -171,7 +194,7 @@ impl Control {
 }
 
 /// Upstream's `/discovery`, in camelCase.
-fn discovery(descriptor: &Descriptor, operations: &Operations) -> Value {
+fn discovery(descriptor: &Descriptor, operations: &Operations, listening: &Listening) -> Value {
     let endpoint = |path: String, method: &str, description: &str, tag: &str| json!({ "path": path, "method": method, "description": description, "tags": [tag] });
     let mut endpoints = Vec::new();
     for version in &descriptor.api_versions {
@@ -186,6 +209,11 @@ fn discovery(descriptor: &Descriptor, operations: &Operations) -> Value {
     }
     endpoints.push(endpoint("/health".into(), "GET", "How the component is.", "control"));
     let dependencies: Map<_, _> = descriptor.dependencies.iter().map(|d| (d.clone(), Value::Null)).collect();
+    let mut metadata = json!({ "apiVersions": descriptor.api_versions, "sdk": crate::SDK });
+    let topics: Vec<_> = listening.topics().collect();
+    if !topics.is_empty() {
+        metadata["listensTo"] = topics.into();
+    }
     json!({
         "component": descriptor.name,
         "version": descriptor.version,
@@ -193,7 +221,7 @@ fn discovery(descriptor: &Descriptor, operations: &Operations) -> Value {
         "endpoints": endpoints,
         "capabilities": descriptor.capabilities.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "dependencies": dependencies,
-        "metadata": { "apiVersions": descriptor.api_versions, "sdk": crate::SDK },
+        "metadata": metadata,
     })
 }
 

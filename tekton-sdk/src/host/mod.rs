@@ -23,6 +23,7 @@ mod control;
 mod identify;
 mod inside;
 mod limit;
+pub(crate) mod listen;
 #[cfg(feature = "macros")]
 mod marks;
 pub(crate) mod measured;
@@ -36,6 +37,7 @@ mod refusal;
 mod router;
 mod run;
 mod serve;
+mod served;
 mod server;
 mod signal;
 #[cfg(unix)]
@@ -56,9 +58,11 @@ mod ws;
 pub use arguments::Arguments;
 pub use component::Component;
 pub use identify::{Identify, RequestHead};
+pub use listen::{Group, Listener, Listeners};
 pub use openapi::openapi;
 pub use operations::Operations;
-pub use serve::{Serve, Served};
+pub use serve::Serve;
+pub use served::Served;
 pub use server::{Server, ServerLimits};
 pub use signal::until_signal;
 #[cfg(unix)]

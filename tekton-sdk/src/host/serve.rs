@@ -3,19 +3,19 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use super::{
-    Identify, Operations,
+    Component, Identify, Operations,
     client::Clients,
     control::Control,
     inside::Inside,
     limit::Places,
+    listen::{Listeners, Listening},
     origin::Origins,
     router::Router,
+    served::{Road, Served},
     server::{Server, ServerLimits, Serving},
-    signal::until_signal,
     socket::UnixServer,
     sockets::Sockets,
     spend::Purse,
@@ -35,7 +35,7 @@ use crate::{
     patterns::events::Events,
     tekton::Tekton,
     telemetry::{Event, Observers, names},
-    transport::{Binding, Endpoint, Handler, MemoryTransport},
+    transport::{Endpoint, Handler, MemoryTransport},
     wire::hermes::{EndpointInfo, Metadata},
 };
 
@@ -46,6 +46,8 @@ pub struct Serve {
     tekton: Tekton,
     descriptor: Descriptor,
     operations: Operations,
+    listeners: Listeners,
+    listen_to: Option<Events>,
     config: HostConfig,
     instance: Option<String>,
     port: Option<u16>,
@@ -66,6 +68,8 @@ impl Serve {
             tekton,
             descriptor,
             operations,
+            listeners: Listeners::new(),
+            listen_to: None,
             config,
             instance,
             port: None,
@@ -77,6 +81,13 @@ impl Serve {
             events: None,
             guard: None,
         }
+    }
+
+    /// What is served of a component.
+    pub(crate) fn of<C: Component>(component: C, tekton: &Tekton) -> Self {
+        let (descriptor, component) = (component.descriptor(), Arc::new(component));
+        let listeners = Arc::clone(&component).listeners();
+        Self { listeners, ..Self::new(tekton.clone(), descriptor, component.operations()) }
     }
 
     /// The component's name.
@@ -157,6 +168,13 @@ impl Serve {
         self
     }
 
+    /// Lets the component's [`Listeners`] hear these events. Default: those of [`events`](Self::events), else the handle's,
+    /// [`Tekton::events`].
+    pub fn listen_to(mut self, events: &Events) -> Self {
+        self.listen_to = Some(events.clone());
+        self
+    }
+
     /// Lets this decide which topics somebody may hear and publish on. Default: all of them.
     pub fn guard_topics(mut self, guard: impl TopicGuard) -> Self {
         self.guard = Some(Arc::new(guard));
@@ -169,18 +187,19 @@ impl Serve {
         self
     }
 
-    /// Starts: listens, takes calls, registers, and keeps the registration. A directory that is down is no failure: the
-    /// component serves, and registers when it can.
+    /// Starts: listens, subscribes what listens to events, takes calls, registers, and keeps the registration. A directory or a
+    /// broker that is down is no failure: the component serves, and registers and hears when it can.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) with everything that is wrong about the component, its operations and the host's
-    /// settings, or naming the port that is taken.
+    /// [`Config`](crate::ErrorKind::Config) with everything that is wrong about the component, its operations, its listeners
+    /// and the host's settings, or naming the port that is taken.
     pub async fn start(mut self) -> Result<Served> {
         self.check()?;
         if self.memory.is_none() {
             self.config.advertise_host = self.advertised()?;
         }
         let clock = self.tekton.clock().clone();
+        let listening = self.listening();
         let (metrics, name) = (self.tekton.metrics().clone(), &*self.descriptor.name);
         self.operations.measure(|operation| metrics.served(name, operation));
         let inside = if self.config.introspect { Some(Inside::of(&self.tekton, &self.config)?) } else { None };
@@ -200,7 +219,7 @@ impl Serve {
             streams: Arc::new(Streams::new(&self.config, clock.clone(), self.tekton.random().clone())),
             random: self.tekton.random().clone(),
             observers: self.tekton.observers().clone(),
-            control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, inside),
+            control: Control::new(self.tekton.clone(), self.descriptor.clone(), &self.operations, listening, inside),
             versions: self.descriptor.api_versions.clone(),
             purse: Purse { most: self.spend_at_most, price: self.descriptor.cost },
             places: Arc::new(Places::new(&self.config, clock.clone())),
@@ -240,6 +259,7 @@ impl Serve {
                 (Road::Sockets(sockets), endpoint, instance)
             }
         };
+        router.control.listening().begin().await?;
         router.control.set_ready(true);
         let registration = self.registration(&router, &endpoint, &instance)?;
         let id = registration.id.clone();
@@ -308,6 +328,10 @@ impl Serve {
                 )
             }));
         }
+        if !self.listeners.is_empty() {
+            let can = self.heard().broker().capabilities();
+            wrong.extend(self.listeners.problems(&self.descriptor.name, can));
+        }
         wrong.extend(self.config.validate());
         if self.memory.is_none() && !self.config.tcp && self.config.unix_socket.is_none() {
             wrong.push(FieldError::new("host.tcp", "is off, and nothing else is listened on; name a host.unix_socket"));
@@ -316,6 +340,17 @@ impl Serve {
             return Ok(());
         }
         Err(Error::config(format!("the component {:?} cannot be served", self.descriptor.name)).with_fields(wrong))
+    }
+
+    /// What the listeners hear.
+    fn heard(&self) -> Events {
+        self.listen_to.clone().or_else(|| self.events.clone()).unwrap_or_else(|| self.tekton.events())
+    }
+
+    fn listening(&mut self) -> Listening {
+        let listeners = std::mem::take(&mut self.listeners);
+        let (clock, random) = (self.tekton.clock(), self.tekton.random());
+        Listening::new(&self.descriptor.name, listeners, || self.heard(), clock, random)
     }
 
     /// The builder's port, else `<NAME>_PORT`, else the configuration's, else the component's.
@@ -404,98 +439,4 @@ fn tell_presence(observers: &Observers, component: &str, presence: Presence) {
         Presence::Replaced => "replaced",
     };
     observers.tell(&Event::PresenceChanged { component, presence });
-}
-
-#[derive(Debug)]
-enum Road {
-    Sockets(Sockets),
-    /// Held, so that the handler stays bound.
-    Memory {
-        _binding: Binding,
-    },
-}
-
-/// A component that is being served. Dropping it stops serving at once, without unregistering.
-#[must_use = "dropping it stops serving"]
-#[derive(Debug)]
-pub struct Served {
-    id: String,
-    endpoint: String,
-    router: Arc<Router>,
-    road: Road,
-    registered: Option<Registered>,
-    follow: Option<tokio::task::JoinHandle<()>>,
-    drain_timeout: Duration,
-}
-
-impl Served {
-    /// The id under which it is registered.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The URL that others are told.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// Whether it is registered now.
-    #[must_use]
-    pub fn presence(&self) -> Presence {
-        self.registered.as_ref().map_or(Presence::Absent, Registered::presence)
-    }
-
-    /// Waits for SIGTERM or Ctrl-C, then shuts down in order.
-    ///
-    /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) if signals cannot be heard.
-    pub async fn until_shutdown(self) -> Result<()> {
-        until_signal().await?;
-        self.shutdown().await;
-        Ok(())
-    }
-
-    /// Shuts down in order: not ready, unregister, refuse what waits for a place, finish what runs within the drain time-out,
-    /// end the streams that still run with an error that says so, close. Tells whether all that ran has finished by itself.
-    pub async fn shutdown(mut self) -> bool {
-        self.router.control.set_ready(false);
-        self.tell_phase("unregister");
-        if let Some(registered) = self.registered.take()
-            && let Err(error) = registered.shutdown().await
-        {
-            tracing::warn!(id = self.id, error = %error.report(), "could not unregister");
-        }
-        self.router.control.set_registered(false);
-        self.tell_phase("drain");
-        self.router.places.close();
-        if let Some(topics) = &self.router.topics {
-            topics.drain();
-        }
-        let finished = match &self.road {
-            Road::Sockets(sockets) => sockets.shutdown(self.drain_timeout, &self.router.streams).await,
-            // Calls in memory run in their callers' tasks, and end with them; streams are told to end.
-            Road::Memory { .. } => {
-                self.router.streams.end();
-                true
-            }
-        };
-        self.router.streams.gone().await;
-        self.tell_phase("closed");
-        finished
-    }
-
-    fn tell_phase(&self, phase: &'static str) {
-        self.router.observers.tell(&Event::ShuttingDown { component: &self.id, phase });
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.router.streams.cut_off();
-        if let Some(follow) = &self.follow {
-            follow.abort();
-        }
-    }
 }

@@ -3,6 +3,8 @@
 mod call;
 mod data;
 mod fields;
+#[cfg(feature = "host")]
+mod listen;
 mod options;
 mod outcome;
 #[cfg(feature = "host")]
@@ -12,6 +14,8 @@ mod table;
 pub use call::{Caller, PeerOf, call, stream};
 pub use data::{Checked, Crosses, Data};
 pub use fields::Fields;
+#[cfg(feature = "host")]
+pub use listen::{Handled, handled, listen_data, listen_delivery, listen_heard, listen_told, topics_of};
 pub use options::CallOptions;
 pub use outcome::{Answer, Chunks, Outcome, Refusal, Returned, Value};
 #[cfg(feature = "host")]

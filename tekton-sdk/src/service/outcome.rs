@@ -33,9 +33,9 @@ impl<T: Data, E: Refusal> Outcome for std::result::Result<T, E> {
     }
 }
 
-/// The error of an operation: what can become an [`Error`].
+/// The error of an operation or of a listener: what can become an [`Error`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no error that an operation can end with",
+    message = "`{Self}` is no error that an operation or a listener can end with",
     label = "write `impl From<{Self}> for tekton_sdk::Error`, or return `tekton_sdk::Result`"
 )]
 pub trait Refusal {

@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     contract::Operation,
     error::Result,
-    host::{Arguments, Component, Operations, Serve},
+    host::{Arguments, Component, Listeners, Operations, Serve},
     tekton::Tekton,
 };
 
@@ -26,6 +26,13 @@ pub trait Service<C: Lists<Self>>: Table<C> {
 
     /// Adds its operations.
     fn serve(component: &Arc<C>, operations: Operations) -> Operations;
+
+    /// Adds its listeners.
+    #[must_use]
+    fn listen(component: &Arc<C>, listeners: Listeners) -> Listeners {
+        let _ = component;
+        listeners
+    }
 }
 
 /// Serves an async operation that answers a `T`.
@@ -103,6 +110,5 @@ pub fn argument_or<T: Data>(arguments: &Arguments, name: &str, default: impl FnO
 
 /// Begins to serve a component that names a port of its own.
 pub fn serve_at<C: Component>(component: C, tekton: &Tekton, port: u16) -> Serve {
-    let descriptor = component.descriptor();
-    Serve::new(tekton.clone(), descriptor, Arc::new(component).operations()).port_of_its_own(port)
+    Serve::of(component, tekton).port_of_its_own(port)
 }

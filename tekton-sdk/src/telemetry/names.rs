@@ -130,8 +130,10 @@ pub const CALL_SPAN: &str = "tekton.call";
 pub const ATTEMPT_SPAN: &str = "tekton.attempt";
 /// The span of one served operation.
 pub const SERVE_SPAN: &str = "tekton.serve";
+/// The span of one event that a listener of a component handles.
+pub const LISTEN_SPAN: &str = "tekton.listen";
 /// Every span.
-pub const SPANS: [&str; 3] = [CALL_SPAN, ATTEMPT_SPAN, SERVE_SPAN];
+pub const SPANS: [&str; 4] = [CALL_SPAN, ATTEMPT_SPAN, SERVE_SPAN, LISTEN_SPAN];
 
 const CALL: &[&str] = &[SOURCE, TARGET, ENDPOINT];
 

@@ -166,6 +166,54 @@ impl TestBed {
         self.take(name).map(drop)
     }
 
+    /// Waits until the listeners of what it serves have nothing left to do: whatever was published before is handled then, and what
+    /// that published in turn. An event that waits to come again is not waited for; move the clock, and wait once more.
+    ///
+    /// ```
+    /// # #[cfg(feature = "macros")]
+    /// # tekton_sdk::testing::block_on(async {
+    /// use std::sync::{Arc, Mutex};
+    /// use tekton_sdk::{Component, Result, service, testing::TestBed};
+    ///
+    /// /// Cooks what is ordered.
+    /// #[derive(Component)]
+    /// struct Kitchen {
+    ///     cooked: Arc<Mutex<Vec<String>>>,
+    /// }
+    ///
+    /// #[service]
+    /// impl Kitchen {
+    ///     #[on_event("orders.new")]
+    ///     async fn on_order(&self, dish: String) -> Result<()> {
+    ///         self.cooked.lock().unwrap().push(dish);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let (bed, cooked) = (TestBed::new()?, Arc::default());
+    /// bed.serve(Kitchen { cooked: Arc::clone(&cooked) }).await?;
+    /// bed.tekton().events().publisher("orders.new")?.send("soup").await?;
+    /// bed.until_quiet().await;
+    /// assert_eq!(*cooked.lock().unwrap(), ["soup"]);
+    /// bed.shutdown().await?;
+    /// # Ok::<(), tekton_sdk::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the wait.
+    pub async fn until_quiet(&self) {
+        loop {
+            let all: Vec<_> = self.lock().iter().map(|(_, served)| served.listening()).collect();
+            let ended = || all.iter().map(|listening| listening.ended()).sum::<u64>();
+            let before = ended();
+            futures_util::future::join_all(all.iter().map(|listening| listening.idle())).await;
+            // One that ended in between may have published what another hears, which had said already that it is done.
+            if ended() == before {
+                return;
+            }
+        }
+    }
+
     /// The spans that began so far, oldest first; the newest 10,000 are kept.
     #[must_use]
     pub fn spans(&self) -> Vec<Record> {

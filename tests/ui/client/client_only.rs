@@ -35,6 +35,22 @@ impl Shelf {
     pub async fn put(&self, value: Value) -> Result<u8> {
         Ok(value.number)
     }
+
+    /// Heard where it is served.
+    #[on_event]
+    pub async fn on_kept(&self, kept: Kept) -> Result<()> {
+        drop(kept);
+        Ok(())
+    }
+}
+
+/// An event, for those who only tell it.
+#[tekton_sdk::data]
+#[derive(tekton_sdk::patterns::events::Event)]
+#[event(topic = "kept")]
+pub struct Kept {
+    /// A number.
+    pub number: u8,
 }
 
 /// Calls both.

@@ -21,6 +21,21 @@ impl Shelf {
     pub async fn put(&self, value: u8) -> Result<u8> {
         Ok(value)
     }
+
+    #[on_event]
+    async fn on_kept(&self, kept: Kept) -> Result<()> {
+        drop(kept);
+        Ok(())
+    }
+}
+
+/// An event.
+#[mesh::inner::data(crate = "crate::mesh::inner")]
+#[derive(mesh::inner::patterns::events::Event, Debug)]
+#[event(topic = "kept.{value}", crate = "crate::mesh::inner")]
+pub struct Kept {
+    /// What was kept.
+    pub value: u8,
 }
 
 /// A contract.

@@ -110,6 +110,59 @@ impl Plain {
     }
 }
 
+/// An event.
+#[derive(tekton_sdk::patterns::events::Event, Debug)]
+#[event(topic = "values.{number}", key = "number")]
+#[tekton_sdk::data]
+pub struct Counted {
+    /// A number.
+    number: u8,
+}
+
+/// Events.
+#[derive(tekton_sdk::patterns::events::Event, Debug)]
+pub enum Told<T> {
+    /// One of several.
+    #[event(topic = "counted.{number}")]
+    Counted(Counted),
+    /// One that is generic.
+    #[event(topic = "values")]
+    Value(T),
+    /// One of nothing.
+    #[event(topic = "ended")]
+    Ended,
+}
+
+/// A component that only listens.
+#[derive(Component, Debug)]
+pub struct Ear;
+
+#[tekton_sdk::service]
+impl Ear {
+    /// Hears what its type says.
+    #[on_event]
+    pub async fn on_told(&self, told: Told<u8>) -> Own<()> {
+        drop(told);
+        Ok(())
+    }
+
+    #[on_event("a.*", "b.>", group = "ears", dead_letters = "dead.ears", deliveries = 3, concurrency = 2, timeout = "5s")]
+    async fn on_text(&self, ctx: &Context, text: &str) -> Own<()> {
+        let _ = (ctx, text);
+        Ok(())
+    }
+
+    #[on_event("a", every_instance, acked = false, start = "oldest", when_full = "keep_latest", capacity = 9)]
+    async fn on_all(&self, all: tekton_sdk::patterns::events::Heard<Cow<'_, str>>, _: &Context) -> Result<()> {
+        drop(all);
+        Ok(())
+    }
+
+    #[cfg(any())]
+    #[on_event("a")]
+    async fn on_nothing(&self, nothing: Nothing) -> Result<()> {}
+}
+
 fn main() {
     let _: Fine = Ok(Value { number: 1 });
     let _ = Plain;

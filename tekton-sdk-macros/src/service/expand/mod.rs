@@ -2,6 +2,7 @@
 
 mod client;
 mod fake;
+mod listen;
 mod router;
 mod table;
 
@@ -18,8 +19,8 @@ use crate::support::{
 pub(crate) fn expand(service: &Service) -> TokenStream {
     let table = table::expand(service);
     let router = router::expand(service);
-    let client = client::expand(service);
-    let fake = fake::expand(service);
+    let client = service.is_called.then(|| client::expand(service));
+    let fake = service.is_called.then(|| fake::expand(service));
     quote!(#table #router #client #fake)
 }
 

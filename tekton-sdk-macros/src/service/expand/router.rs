@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::{
     super::model::{Given, Need, Operation, Parameter, Service, Subject},
-    answering, checked, found, tag,
+    answering, checked, found, listen, tag,
 };
 use crate::support::{self, types::Pass};
 
@@ -35,6 +35,7 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     };
     let (parameters, _, bounds) = generics.split_for_impl();
     let operations = service.operations.iter().map(|operation| run(service, operation, &subject));
+    let listen = listen::expand(service);
     let header = support::wrapped(quote!(#sdk::private::Service<), &component, quote!(>));
     quote! {
         #sdk::private::when_host! {
@@ -48,6 +49,8 @@ pub(super) fn expand(service: &Service) -> TokenStream {
                     #(#operations)*
                     operations
                 }
+
+                #listen
             }
         }
     }

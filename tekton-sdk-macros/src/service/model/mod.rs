@@ -1,5 +1,6 @@
 //! Every rule about a service.
 
+mod listener;
 mod operation;
 mod output;
 mod parameter;
@@ -11,6 +12,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Error, Generics, Ident, Path, Type, Visibility, ext::IdentExt};
 
 pub(crate) use self::{
+    listener::{Form, Group, Listener, Place},
     operation::{Operation, Priority},
     parameter::{Given, Need, Parameter},
 };
@@ -32,6 +34,9 @@ pub(crate) struct Service {
     pub(crate) visibility: TokenStream,
     pub(crate) generics: Generics,
     pub(crate) operations: Vec<Operation>,
+    pub(crate) listeners: Vec<Listener>,
+    /// A block that only listens has nothing to be called.
+    pub(crate) is_called: bool,
 }
 
 /// What is served.
@@ -62,13 +67,12 @@ struct Said {
 pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service> {
     let said = said(parsed, problems);
     let sdk = said.sdk.clone().unwrap_or_else(support::sdk);
-    let methods = parsed.methods();
-    if methods.is_empty() {
-        let message = "there is no operation here; write `#[op(read)]` or `#[op(write)]` on a method";
-        match &parsed.item {
-            Annotated::Block(block) => problems.at(&block.self_ty, message),
-            Annotated::Contract(contract) => problems.at(&contract.ident, message),
-        }
+    let (methods, hearing) = (parsed.methods(), parsed.hearing());
+    let message = "there is no operation here; write `#[op(read)]` or `#[op(write)]` on a method";
+    match &parsed.item {
+        Annotated::Block(block) if methods.is_empty() && hearing.is_empty() => problems.at(&block.self_ty, message),
+        Annotated::Contract(contract) if methods.is_empty() => problems.at(&contract.ident, message),
+        _ => {}
     }
     let (subject, generics, api, within) = match &parsed.item {
         Annotated::Block(block) => {
@@ -119,9 +123,20 @@ pub(crate) fn model(parsed: &Parsed, problems: &mut Problems) -> Option<Service>
             operations.push(operation);
         }
     }
+    let listeners = match &within {
+        Some(component) => hearing.iter().filter_map(|hearing| Listener::of(hearing, component, problems)).collect(),
+        None => {
+            for hearing in &hearing {
+                let message = "a contract is what can be asked; a component listens in a block of its own";
+                problems.at(hearing.on_event, message);
+            }
+            Vec::new()
+        }
+    };
+    let is_called = !methods.is_empty();
     let public = operations.iter().any(|operation| operation.visibility.to_string() == "pub");
     let visibility = given.unwrap_or_else(|| if public { quote!(pub) } else { quote!(pub(crate)) });
-    Some(Service { sdk, subject, api, visibility, generics, operations })
+    Some(Service { sdk, subject, api, visibility, generics, operations, listeners, is_called })
 }
 
 /// The generics of a contract's client and fake: what is asked of the implementor is not asked of them.

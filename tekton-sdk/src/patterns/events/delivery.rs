@@ -13,7 +13,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Cursor, Gap, Message, Outcome, Published, Settle, Topic};
+use super::{Cursor, Gap, Message, Outcome, Published, Settle, Topic, TypedEvent};
 use crate::error::Result;
 
 /// What a subscription hears.
@@ -44,6 +44,15 @@ impl<T> Heard<T> {
             Self::Event(_) => None,
         }
     }
+
+    /// The same, with its data as another type.
+    #[cfg(feature = "host")]
+    pub(crate) fn retyped<U>(self) -> Heard<U> {
+        match self {
+            Self::Event(event) => Heard::Event(event.retyped()),
+            Self::Gap(gap) => Heard::Gap(gap),
+        }
+    }
 }
 
 /// One event, handed over. Its data is JSON text until [`data`](Self::data) is asked.
@@ -72,6 +81,17 @@ impl<T> Delivery<T> {
         T: DeserializeOwned,
     {
         self.published.message.read()
+    }
+
+    /// What was told, by its topic and its data, read anew each time.
+    ///
+    /// # Errors
+    /// [`Codec`](crate::ErrorKind::Codec), naming the topic, if it is none of the type's or the data is not what the type says.
+    pub fn told(&self) -> Result<T>
+    where
+        T: TypedEvent,
+    {
+        T::from_message(&self.published.message)
     }
 
     /// The data as another type, which may borrow from the event.
@@ -149,6 +169,13 @@ impl<T> Delivery<T> {
             Some(guard) => guard.progress().await,
             None => Ok(()),
         }
+    }
+
+    /// The same, with its data as another type.
+    #[cfg(feature = "host")]
+    pub(crate) fn retyped<U>(self) -> Delivery<U> {
+        let Self { published, number, guard, data: _ } = self;
+        Delivery { published, number, guard, data: PhantomData }
     }
 
     pub(super) const fn take_guard(&mut self) -> Option<Guard> {

@@ -5,7 +5,7 @@ use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duratio
 use serde::Serialize;
 
 use super::{
-    AckConfig, Backpressure, Broker, Interest, Message, Receipt, Start, Subscription, Topic, TopicFilter,
+    AckConfig, Backpressure, Broker, Interest, Message, Receipt, Start, Subscription, Topic, TopicFilter, TypedEvent,
     acks::{Acks, DeadLetters, Rules},
     subscription::Made,
 };
@@ -100,11 +100,31 @@ impl Events {
         self.broker.publish(message).await
     }
 
+    /// Publishes an event on the topic that its type is bound to, as [`publish`](Self::publish) does.
+    ///
+    /// # Errors
+    /// Those of [`TypedEvent::to_message`] and [`Broker::publish`].
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the event is published or not.
+    pub async fn tell<E: TypedEvent + Sync>(&self, event: &E) -> Result<Receipt> {
+        self.publish(event.to_message()?).await
+    }
+
+    /// A subscription to the topics that this type is bound to. Await it, and read what it hears with [`told`](super::Delivery::told).
+    pub fn hear<E: TypedEvent>(&self) -> Subscribe<E> {
+        self.subscribe_all(E::TOPICS)
+    }
+
     /// A subscription to these topics, `*` standing for one token and a last `>` for one or more. Await it.
     pub fn subscribe<T>(&self, filter: impl AsRef<str>) -> Subscribe<T> {
+        self.subscribe_all(&[filter.as_ref()])
+    }
+
+    pub(crate) fn subscribe_all<T>(&self, filters: &[&str]) -> Subscribe<T> {
         Subscribe {
             events: self.clone(),
-            filters: vec![filter.as_ref().to_owned()],
+            filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
             interest: Interest::new(Vec::new()),
             dead_letters: None,
             again_after: (Duration::from_millis(100), Duration::from_secs(30)),

@@ -50,6 +50,28 @@ impl Default for HandlerConfig {
     }
 }
 
+/// How the calls of a handler stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls {
+    /// How many began so far.
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only a host steers"))]
+    pub(crate) began: u64,
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only a host steers"))]
+    pub(crate) running: usize,
+}
+
+/// How a handler that is about to wait goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steer {
+    GoOn,
+    /// The subscription takes in nothing more, and the handler ends with it.
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only a host steers"))]
+    Drain,
+    /// The handler ends here, with whatever still runs.
+    #[cfg_attr(not(feature = "host"), expect(dead_code, reason = "only a host steers"))]
+    End,
+}
+
 impl<T: 'static> Subscription<T> {
     /// Calls a function with all that is heard, until the subscription ends.
     ///
@@ -66,12 +88,31 @@ impl<T: 'static> Subscription<T> {
         F: Fn(Heard<T>) -> W + Send + Sync,
         W: Future<Output = Result<()>> + Send,
     {
+        self.steered(config, clock, handler, |_, _| Steer::GoOn).await
+    }
+
+    /// The same, and whenever it is about to wait `steer` says how to go on: told how many calls began so far and how many of
+    /// them run, it sees to it that the task is woken when its answer changes.
+    pub(crate) async fn steered<F, W, S>(
+        &mut self,
+        config: HandlerConfig,
+        clock: SharedClock,
+        handler: F,
+        mut steer: S,
+    ) -> Result<()>
+    where
+        F: Fn(Heard<T>) -> W + Send + Sync,
+        W: Future<Output = Result<()>> + Send,
+        S: FnMut(&mut Context<'_>, Calls) -> Steer + Send,
+    {
         if config.concurrency == 0 {
             return Err(Error::config("the `concurrency` of a handler must be at least 1"));
         }
         let told = Arc::new((self.observers().clone(), Arc::clone(self.shared_filters())));
         let mut calls = FuturesUnordered::new();
         let mut ended = None;
+        let mut began = 0;
+        let mut draining = false;
         let handler = &handler;
         std::future::poll_fn(|cx: &mut Context<'_>| {
             loop {
@@ -82,11 +123,20 @@ impl<T: 'static> Subscription<T> {
                     return Poll::Ready(std::mem::replace(end, Ok(())));
                 }
                 // Its acknowledgements go on while calls run, and what waits for a place is not taken out.
-                if ended.is_some() || calls.len() >= config.concurrency {
-                    return Poll::Pending;
-                }
-                let heard = match Pin::new(&mut self).poll_next(cx) {
-                    Poll::Pending => return Poll::Pending,
+                let heard = match ended.is_some() || calls.len() >= config.concurrency {
+                    true => Poll::Pending,
+                    false => Pin::new(&mut *self).poll_next(cx),
+                };
+                let heard = match heard {
+                    Poll::Pending => match steer(cx, Calls { began, running: calls.len() }) {
+                        Steer::End => return Poll::Ready(Ok(())),
+                        Steer::Drain if !draining => {
+                            draining = true;
+                            self.drain();
+                            continue;
+                        }
+                        Steer::Drain | Steer::GoOn => return Poll::Pending,
+                    },
                     Poll::Ready(Some(Ok(heard))) => heard,
                     Poll::Ready(Some(Err(error))) => {
                         ended = Some(Err(error));
@@ -99,6 +149,7 @@ impl<T: 'static> Subscription<T> {
                 };
                 let number = if let Heard::Event(event) = &heard { event.number() } else { 1 };
                 let (told, again_after) = (Arc::clone(&told), self.again_after(number));
+                began += 1;
                 calls.push(call(handler, heard, config.timeout, clock.clone(), told, again_after));
             }
         })

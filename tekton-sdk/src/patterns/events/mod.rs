@@ -35,6 +35,7 @@ mod config;
 mod connection;
 mod cursor;
 mod delivery;
+pub(crate) mod derived;
 mod handle;
 mod handler;
 mod machine;
@@ -45,6 +46,7 @@ mod said;
 mod subscription;
 mod topic;
 mod trie;
+mod typed;
 #[cfg(feature = "websocket")]
 mod websocket;
 #[cfg(feature = "host")]
@@ -63,10 +65,16 @@ pub use cursor::{Cursor, Gap, GapReason, Start};
 pub use delivery::{Delivery, Heard};
 pub use handle::{Events, Publisher, Subscribe};
 pub use handler::HandlerConfig;
+#[cfg(feature = "host")]
+pub(crate) use handler::{Calls, Steer};
 pub use memory::{History, MemoryBroker, MemoryBrokerConfig};
 pub use message::{Message, Published};
 pub use subscription::{Counts, Subscription};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use tekton_sdk_macros::Event;
 pub use topic::{Topic, TopicFilter};
+pub use typed::TypedEvent;
 #[cfg(feature = "websocket")]
 #[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
 pub use websocket::{WebSocketBroker, WebSocketBrokerBuilder, WebSocketBrokerConfig};

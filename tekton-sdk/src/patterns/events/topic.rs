@@ -82,16 +82,7 @@ impl TopicFilter {
     /// Whether an event of this topic is listened to.
     #[must_use]
     pub fn matches(&self, topic: &Topic) -> bool {
-        let mut topic = topic.tokens();
-        for token in self.tokens() {
-            match (token, topic.next()) {
-                (">", Some(_)) => return true,
-                ("*", Some(_)) => {}
-                (token, Some(came)) if token == came => {}
-                _ => return false,
-            }
-        }
-        topic.next().is_none()
+        covers(&self.0, &topic.0)
     }
 
     /// The text.
@@ -110,6 +101,25 @@ impl From<Topic> for TopicFilter {
     fn from(topic: Topic) -> Self {
         Self(topic.0)
     }
+}
+
+/// Whether a topic is one of those that the text of a filter stands for.
+pub(super) fn covers(filter: &str, topic: &str) -> bool {
+    let mut topic = topic.split('.');
+    for token in filter.split('.') {
+        match (token, topic.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (token, Some(came)) if token == came => {}
+            _ => return false,
+        }
+    }
+    topic.next().is_none()
+}
+
+/// Whether this may stand in a token as it is.
+pub(super) const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' | b'/' | b'@' | b'+' | b'=' | b'~' | b'%')
 }
 
 fn check(what: &str, text: &str, wrong: impl Fn(usize, &str) -> Option<&'static str>) -> Result<()> {
@@ -137,8 +147,7 @@ fn literal(token: &str) -> Option<&'static str> {
     if token.is_empty() {
         return Some("is empty");
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:/@+=~%".contains(&byte);
-    (!token.bytes().all(plain)).then_some("has a character other than letters, digits and `- _ : / @ + = ~ %`")
+    (!token.bytes().all(is_plain)).then_some("has a character other than letters, digits and `- _ : / @ + = ~ %`")
 }
 
 macro_rules! text {
