@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["transport", "directory", "policy"],
     &["tekton"],
     &["request", "breaker", "events", "landmarks", "streaming"],
+    &["hub"],
     &["config"],
     &["host"],
     &["blocking", "service"],
@@ -246,6 +247,7 @@ fn handles_cross_threads() {
     handle::<host::Server>();
     #[cfg(unix)]
     handle::<host::UnixServer>();
+    handle::<tekton_sdk::hub::HermesBroker>();
     handle::<tekton_sdk::landmarks::Landmarks>();
     handle::<breaker::CircuitBreakerLayer>();
     handle::<breaker::BreakerPolicy>();

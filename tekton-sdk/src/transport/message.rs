@@ -14,7 +14,7 @@ use tracing::Span;
 
 use super::{Body, Endpoint, Origin, Tried};
 use crate::{
-    context::{Budget, Cost, Identity},
+    context::{Budget, Cost},
     error::{Error, Result, Verdict},
     rules::Rules,
     telemetry::CallMetrics,
@@ -225,7 +225,8 @@ pub struct Inbound {
     /// closes it.
     pub spare: bool,
     /// Who sent it, where its connection has proven that already.
-    pub(crate) proven: Option<Identity>,
+    #[cfg(feature = "host")]
+    pub(crate) proven: Option<crate::context::Identity>,
 }
 
 impl Inbound {
@@ -240,6 +241,7 @@ impl Inbound {
             body: Body::empty(),
             peer: None,
             spare: false,
+            #[cfg(feature = "host")]
             proven: None,
         }
     }

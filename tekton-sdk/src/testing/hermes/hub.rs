@@ -6,10 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::{
-    Fault, Route,
+    Fault, Route, events,
     fault::{self, Plan},
     log::Log,
     routes::Asked,
@@ -20,7 +20,7 @@ use crate::{
     random::Random,
     time::SharedClock,
     transport::{Handler, Inbound, Response},
-    wire::hermes::{ComponentRecord, RegisterRequest, ToolRecord, ToolRequest},
+    wire::hermes::{ComponentRecord, HubEvent, RegisterRequest, ToolRecord, ToolRequest},
 };
 
 /// The largest body that is read.
@@ -34,6 +34,7 @@ pub(super) struct Hub {
     state: Mutex<State>,
     /// Counts the changes.
     changes: watch::Sender<u64>,
+    pub(super) events: broadcast::Sender<HubEvent>,
     clock: SharedClock,
     random: Random,
     claimed_port: u16,
@@ -60,7 +61,8 @@ impl Hub {
             key: KEY.to_vec(),
         };
         let changes = watch::Sender::new(0);
-        Self { state: Mutex::new(state), changes, clock, random, claimed_port }
+        let events = broadcast::Sender::new(events::MAX_BEHIND);
+        Self { state: Mutex::new(state), changes, events, clock, random, claimed_port }
     }
 
     /// Reads the state.
@@ -129,6 +131,15 @@ impl Hub {
     pub(super) fn issue(&self, id: &str) -> String {
         let token_id = token::uuid(&self.random);
         self.look(|state| token::issue(&state.key, id, &token_id, self.seconds()))
+    }
+
+    /// A new id, as upstream makes them.
+    pub(super) fn uuid(&self) -> String {
+        token::uuid(&self.random)
+    }
+
+    pub(super) const fn clock(&self) -> &SharedClock {
+        &self.clock
     }
 
     /// The wall time in seconds since the epoch, as upstream's registry dates its entries.

@@ -1,6 +1,7 @@
 //! A whole hub in the process, in upstream's dialect, that can be told to fail.
 
 mod builder;
+mod events;
 mod fault;
 mod hub;
 mod log;
@@ -17,7 +18,7 @@ use crate::{
     host::{Server, ServerLimits},
     time::SharedClock,
     transport::Handler,
-    wire::hermes::{ComponentRecord, RegisterRequest, ToolRecord},
+    wire::hermes::{ComponentRecord, HubEvent, RegisterRequest, ToolRecord},
 };
 use hub::Hub;
 
@@ -38,6 +39,7 @@ pub use routes::Route;
 /// | a query for the healthy finds nobody | yes |
 /// | a tool without an id is another one every time, and fields it does not know are dropped, annotations too | yes |
 /// | a tool is executed by its id, by nobody: the answer is a placeholder | yes |
+/// | its events are not kept: who was away has missed them, and is told nothing of it | yes; [`emit`](Self::emit) sends one |
 /// | `/api/health` fails on a port outside 8000 to 9999 | yes, for a port given to the builder; a free one is told as 8001 |
 ///
 /// A [`Fault`] makes it misbehave, its log says what it was asked, and the `until` methods wait without a sleep.
@@ -194,6 +196,12 @@ impl FakeHermes {
         request.metadata.insert("data_dir".to_owned(), format!("data/{name}").into());
         request.metadata.insert("uptime".to_owned(), 0.0.into());
         self.insert(request)
+    }
+
+    /// Sends an event to everybody who listens, and tells to how many; with an id, a time and a source of the hub's where it has
+    /// none.
+    pub fn emit(&self, event: HubEvent) -> usize {
+        self.hub.emit(event)
     }
 
     /// Forgets the component of this id; its token stays valid. Tells whether it was known.

@@ -49,6 +49,8 @@ pub enum Route {
     Tool,
     /// `POST /api/mcp/v2/tools/{id}/execute`
     Execute,
+    /// `GET /api/a2a/v1/stream/events`
+    Events,
     /// `GET /api/health` and `GET /health`
     Health,
     /// Every other path.
@@ -64,6 +66,7 @@ impl Route {
             hermes::QUERY => Self::Query,
             hermes::COMPONENTS => Self::Components,
             hermes::TOOLS => Self::Tools,
+            hermes::EVENTS => Self::Events,
             hermes::HEALTH | "/health" => Self::Health,
             _ if component_of(path).is_some() => Self::Component,
             _ => match tool_of(path) {
@@ -78,7 +81,7 @@ impl Route {
     const fn methods(self) -> &'static [Method] {
         match self {
             Self::Register | Self::Heartbeat | Self::Unregister | Self::Query | Self::Execute => &[Method::POST],
-            Self::Components | Self::Component | Self::Health | Self::Unknown => &[Method::GET],
+            Self::Components | Self::Component | Self::Events | Self::Health | Self::Unknown => &[Method::GET],
             Self::Tools => &[Method::POST, Method::GET],
             Self::Tool => &[Method::DELETE, Method::GET],
         }
@@ -118,6 +121,7 @@ impl Hub {
             Route::Tools => self.tools(asked),
             Route::Tool => self.tool(asked),
             Route::Execute => self.execute(asked),
+            Route::Events => Ok(self.stream_events(asked)),
             Route::Health if asked.path == hermes::HEALTH => Ok(self.health()),
             Route::Health | Route::Unknown => Ok(self.root_health()),
         }
@@ -266,7 +270,7 @@ impl State {
 
 impl Asked {
     /// A parameter of the query; of several the last counts.
-    fn parameter(&self, name: &str) -> Option<String> {
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
         let query = self.query.as_deref()?;
         let named = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
         named.last().map(|(_, value)| value.into_owned())

@@ -15,12 +15,14 @@
 //! | `GET` [`TOOLS`] | none | [`read_tools`] |
 //! | `DELETE` [`TOOLS`]`/{id}` | none | [`ToolReply`] |
 //! | `GET` [`HEALTH`] | none | [`read_health`](super::health::read_health) |
+//! | `GET` [`EVENTS`] | none | server-sent events, each a [`HubEvent`] |
 //!
 //! Each body can be written and read from both sides, so that a fake hub speaks with the same code; what a hub refuses
 //! with is a [`Refusal`].
 //!
 //! *What can go wrong:* [`Codec`](crate::ErrorKind::Codec), with what was expected and what came, never the body.
 
+mod event;
 mod listing;
 mod metadata;
 mod record;
@@ -29,6 +31,7 @@ mod replies;
 mod requests;
 mod tools;
 
+pub use event::HubEvent;
 pub use listing::{Listing, MAX_COMPONENTS, read_components};
 pub use metadata::{EndpointInfo, Metadata};
 pub use record::{ComponentRecord, write_components, write_query};
@@ -49,6 +52,8 @@ pub const COMPONENTS: &str = "/api/components";
 pub const QUERY: &str = "/api/query";
 /// Where tools are registered and listed; with `/{id}`, shown and removed; with `/{id}/execute`, executed.
 pub const TOOLS: &str = "/api/mcp/v2/tools";
+/// Where the hub's events are heard, as server-sent events.
+pub const EVENTS: &str = "/api/a2a/v1/stream/events";
 /// The hub's own health.
 pub const HEALTH: &str = "/api/health";
 /// The header that carries the registration's token, verbatim.
