@@ -304,7 +304,7 @@ impl Keeper {
             let mut watch = watch;
             // Called within the future: it may panic before its first wait.
             let done = context.clone().scope(async { run(context, heard).await }).await;
-            watch.outcome = Some(done.as_ref().map_err(Error::kind).map(|()| ()));
+            watch.outcome = Some(done.as_ref().copied().map_err(Error::kind));
             if let Err(error) = &done {
                 tracing::warn!(listener = listener.name, error = %error.report(), "a listener failed");
             }
