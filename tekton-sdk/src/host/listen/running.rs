@@ -120,11 +120,13 @@ impl Listening {
     }
 
     /// How many calls have ended.
+    #[cfg(feature = "testing")]
     pub(crate) fn ended(&self) -> u64 {
         self.standings.iter().map(|standing| standing.ended()).sum()
     }
 
     /// Waits until each of them once had nothing left to do.
+    #[cfg(feature = "testing")]
     pub(crate) async fn idle(&self) {
         future::join_all(self.standings.iter().map(|standing| standing.idle())).await;
     }
