@@ -556,7 +556,7 @@ async fn it_goes_on_with_the_trace_of_whoever_published() {
     events.publish(publisher.message(&1).unwrap().with_trace(trace.clone())).await.unwrap();
     publish(&events, "n.a", 2).await;
     bed.until_quiet().await;
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     let traces: Vec<_> = seen.iter().map(|context| context.trace().unwrap().clone()).collect();
     assert_eq!(traces[0].trace_id(), trace.trace_id());
     assert_ne!(traces[0].parent_id(), trace.parent_id(), "it has a span of its own");
@@ -566,6 +566,5 @@ async fn it_goes_on_with_the_trace_of_whoever_published() {
     assert_eq!((spans.len(), spans[0].field("topic"), spans[0].field("listener")), (2, Some("n.a"), Some("ear")));
     let parent = format!("{:016x}", u64::from_be_bytes(trace.parent_id()));
     assert_eq!((spans[0].field("parent_span_id"), spans[1].field("parent_span_id")), (Some(&*parent), None));
-    drop(seen);
     bed.shutdown().await.unwrap();
 }

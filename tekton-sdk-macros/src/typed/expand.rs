@@ -106,11 +106,11 @@ fn message(typed: &Typed, bound: &Bound, data: &TokenStream, value: Option<Token
     let key = bound.key.as_ref().map(|(member, span)| {
         let held = held(member, *span, value.as_ref());
         let text = quote_spanned!(span.resolved_at(Span::call_site())=> ::std::string::ToString::to_string);
-        quote!(.with_key(#text(#held)))
+        quote!(.map(|message| message.with_key(#text(#held))))
     });
     quote! {
         #topic
-        ::std::result::Result::Ok(#sdk::patterns::events::Message::json(topic, #data)? #key)
+        #sdk::patterns::events::Message::json(topic, #data) #key
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) enum Form {
 /// One argument of `#[on_event(…)]`.
 enum Written {
     Topic(LitStr),
-    Said(Argument),
+    Said(Box<Argument>),
 }
 
 impl Parse for Written {
@@ -83,7 +83,7 @@ impl Parse for Written {
         if input.peek(syn::Lit) {
             return Err(input.error("write the topic in quotes, as `#[on_event(\"orders.*\")]`"));
         }
-        input.parse().map(Self::Said)
+        input.parse().map(Box::new).map(Self::Said)
     }
 }
 
@@ -190,7 +190,7 @@ impl Said {
         let mut arguments = Vec::new();
         for written in problems.take(written).unwrap_or_default() {
             match written {
-                Written::Said(argument) => arguments.push(argument),
+                Written::Said(argument) => arguments.push(*argument),
                 Written::Topic(topic) => {
                     let text = topic.value();
                     if let Some(wrong) = topics::filter_problem(&text) {

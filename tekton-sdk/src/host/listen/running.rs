@@ -120,11 +120,13 @@ impl Listening {
     }
 
     /// How many calls have ended.
+    #[cfg(feature = "testing")]
     pub(crate) fn ended(&self) -> u64 {
         self.standings.iter().map(|standing| standing.ended()).sum()
     }
 
     /// Waits until each of them once had nothing left to do.
+    #[cfg(feature = "testing")]
     pub(crate) async fn idle(&self) {
         future::join_all(self.standings.iter().map(|standing| standing.idle())).await;
     }
@@ -304,7 +306,7 @@ impl Keeper {
             let mut watch = watch;
             // Called within the future: it may panic before its first wait.
             let done = context.clone().scope(async { run(context, heard).await }).await;
-            watch.outcome = Some(done.as_ref().map_err(Error::kind).map(|()| ()));
+            watch.outcome = Some(done.as_ref().copied().map_err(Error::kind));
             if let Err(error) = &done {
                 tracing::warn!(listener = listener.name, error = %error.report(), "a listener failed");
             }

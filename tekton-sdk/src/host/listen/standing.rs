@@ -95,6 +95,7 @@ impl Standing {
     }
 
     /// Waits until it has nothing left to do, or hears nothing.
+    #[cfg(feature = "testing")]
     pub(super) async fn idle(&self) {
         let mut answered = self.answered.subscribe();
         let question = self.asked.fetch_add(1, Ordering::AcqRel) + 1;

@@ -36,6 +36,7 @@ impl FixedTopic {
 }
 
 /// A token of a topic.
+#[non_exhaustive]
 #[expect(missing_debug_implementations, reason = "a field only has to be shown")]
 pub enum Token<'a> {
     /// As it was written.
