@@ -103,10 +103,8 @@ fn write(socket: &mut WebSocket<TcpStream>) -> Result<(), Box<dyn std::error::Er
 
 /// The frame of an event, as a host writes it (RFC 6455 §5.2).
 fn frame() -> Vec<u8> {
-    let data = format!(
-        r#"{{"id":1234567,"dish":"soup of the day","table":42,"paid":false,"note":"{}"}}"#,
-        "x".repeat(124)
-    );
+    let data =
+        format!(r#"{{"id":1234567,"dish":"soup of the day","table":42,"paid":false,"note":"{}"}}"#, "x".repeat(124));
     let text = format!(
         r#"{{"jsonrpc":"2.0","method":"event","params":{{"subscription":1,"cursor":"00f00d00f00d00f0-{FIRST}","time":"2026-11-26T01:00:00.123456Z","topic":"orders.new","source":"kitchen","data":{data}}}}}"#
     );
