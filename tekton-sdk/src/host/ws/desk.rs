@@ -78,10 +78,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(topics: Arc<Topics>, handshake: HeaderMap, peer: Option<SocketAddr>, out: Arc<Out>) -> Self {
+    pub(super) fn new(topics: Arc<Topics>, handshake: Arc<HeaderMap>, peer: Option<SocketAddr>, out: Arc<Out>) -> Self {
         Self {
             topics,
-            handshake: Arc::new(handshake),
+            handshake,
             peer,
             out,
             subs: VecDeque::new(),

@@ -33,7 +33,7 @@ use crate::{
     time::{BoxFuture, SharedClock},
     transport::{
         Body, Handler, Inbound,
-        websocket::{Beat, Came, Closed, Credit, Feed, Out, Pulse, Socket, pipe},
+        websocket::{Beat, Came, Closed, Credit, Feed, Gulp, Out, Pulse, Socket, pipe},
     },
     wire::{
         exchange::{Asked, Content, Note},
@@ -110,8 +110,8 @@ enum Tongue {
 
 struct Running {
     session: Session,
-    socket: Socket<TokioIo<Upgraded>>,
-    inherited: HeaderMap,
+    socket: Socket<Gulp<TokioIo<Upgraded>>>,
+    inherited: Arc<HeaderMap>,
     rpc: RpcLimits,
     out: Arc<Out>,
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -134,8 +134,8 @@ struct Running {
 impl Running {
     fn new(
         session: Session,
-        socket: Socket<TokioIo<Upgraded>>,
-        inherited: HeaderMap,
+        socket: Socket<Gulp<TokioIo<Upgraded>>>,
+        inherited: Arc<HeaderMap>,
         drain: CancellationToken,
     ) -> Self {
         let limits = &session.limits;
@@ -144,7 +144,7 @@ impl Running {
         let desk = session
             .topics
             .as_ref()
-            .map(|topics| Desk::new(Arc::clone(topics), inherited.clone(), session.peer, Arc::clone(&out)));
+            .map(|topics| Desk::new(Arc::clone(topics), Arc::clone(&inherited), session.peer, Arc::clone(&out)));
         Self {
             desk,
             tongue: Tongue::Unknown,
@@ -434,4 +434,14 @@ impl Running {
 
 fn too_many(code: &str, detail: String, wait: Duration) -> Box<Refusal> {
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_waits_is_small() {
+        assert!(size_of::<Running>() <= 1024, "{}", size_of::<Running>());
+    }
 }

@@ -1,5 +1,7 @@
 //! From a request of HTTP to a WebSocket, or why not.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::{
     body::Incoming,
@@ -17,7 +19,7 @@ use crate::{
 pub(in crate::host) struct Upgrade {
     pub(super) upgraded: OnUpgrade,
     /// What every call of it has of the handshake.
-    pub(super) inherited: HeaderMap,
+    pub(super) inherited: Arc<HeaderMap>,
 }
 
 /// What a request is, seen from here.
@@ -42,7 +44,7 @@ pub(in crate::host) fn ask(mut request: http::Request<Incoming>, limits: &WsLimi
     match accepted(request.method(), request.headers(), limits, spare) {
         Ok(answer) => {
             let upgraded = on(&mut request);
-            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: inherited(request.headers()) }))
+            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: Arc::new(inherited(request.headers())) }))
         }
         Err(answer) => Ask::Refused(answer),
     }
