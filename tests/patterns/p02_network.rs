@@ -1,5 +1,6 @@
 //! Events over real sockets: topics at `/ws` in both dialects, and at `/events`.
 
+mod flood;
 mod host;
 mod plain;
 mod sse;
