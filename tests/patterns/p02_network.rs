@@ -1,6 +1,7 @@
 //! Events over real sockets: topics at `/ws` in both dialects, and at `/events`.
 
 mod edges;
+mod flood;
 mod host;
 mod limits;
 mod plain;

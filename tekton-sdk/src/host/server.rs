@@ -340,34 +340,52 @@ impl<L: Listener> Accept<L> {
             .header_read_timeout(self.serving.limits.header_timeout)
             .max_buf_size(self.serving.limits.max_header_bytes.max(8192));
         async move {
-            let next = Next::default();
-            let service = service_fn(|request| answer(&serving, request, peer, spare, &next));
             let work = async {
-                let stream = Patience::new(stream, serving.clock.clone(), serving.limits.write_timeout);
-                let connection = builder.serve_connection(TokioIo::new(stream), service);
-                #[cfg(feature = "websocket")]
-                let connection = connection.with_upgrades();
-                let mut connection = pin!(connection);
-                let ended = match future::select(connection.as_mut(), pin!(drain.cancelled())).await {
-                    Either::Left((ended, _)) => ended,
-                    Either::Right(_) => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                };
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended early");
-                }
+                // In a box, and gone before a WebSocket begins: of many that wait, each would keep the room for it.
+                let next = Box::pin(http(serving.clone(), builder, stream, peer, spare, drain.clone())).await;
                 #[cfg(feature = "websocket")]
                 if let Some(upgrade) = next.take() {
-                    let Serving { handler, ws: limits, topics, clock, .. } = serving.clone();
+                    let Serving { handler, ws: limits, topics, clock, .. } = serving;
                     // Out of the way: most connections have no room for what few need.
-                    Box::pin(Session { handler, limits, topics, clock, peer }.run(*upgrade, drain.clone())).await;
+                    Box::pin(Session { handler, limits, topics, clock, peer }.run(*upgrade, drain)).await;
                 }
+                #[cfg(not(feature = "websocket"))]
+                let _ = next;
             };
             let _ = kill.run_until_cancelled(work).await;
         }
     }
+}
+
+/// Answers the requests of a connection until it ends or becomes something else.
+async fn http(
+    serving: Serving,
+    builder: http1::Builder,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: Option<SocketAddr>,
+    spare: bool,
+    drain: CancellationToken,
+) -> Next {
+    let next = Next::default();
+    let service = service_fn(|request| answer(&serving, request, peer, spare, &next));
+    let stream = Patience::new(stream, serving.clock.clone(), serving.limits.write_timeout);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    #[cfg(feature = "websocket")]
+    let connection = connection.with_upgrades();
+    {
+        let mut connection = pin!(connection);
+        let ended = match future::select(connection.as_mut(), pin!(drain.cancelled())).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+    next
 }
 
 /// What a connection becomes when it has answered.

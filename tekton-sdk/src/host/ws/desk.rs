@@ -81,10 +81,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(topics: Arc<Topics>, handshake: Handshake, out: Arc<Out>) -> Self {
+    pub(super) fn new(topics: Arc<Topics>, handshake: Arc<Handshake>, out: Arc<Out>) -> Self {
         Self {
             topics,
-            handshake: Arc::new(handshake),
+            handshake,
             out,
             subs: VecDeque::new(),
             beginning: 0,

@@ -1,7 +1,7 @@
 //! What a call has of the handshake of its connection, and what it may not say itself.
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{
         CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, ORIGIN, TE, TRAILER,
         TRANSFER_ENCODING, UPGRADE,
@@ -32,10 +32,17 @@ pub(super) fn inherited(handshake: &HeaderMap) -> HeaderMap {
     let mut inherited = HeaderMap::new();
     for (name, value) in handshake {
         if !is_of_a_message(name) {
-            inherited.append(name.clone(), value.clone());
+            inherited.append(name.clone(), copied(value));
         }
     }
     inherited
+}
+
+/// The value that came shares the buffer that the whole head was read into, and would keep it as long as the connection.
+fn copied(value: &HeaderValue) -> HeaderValue {
+    let Ok(mut copied) = HeaderValue::from_bytes(value.as_bytes()) else { return value.clone() };
+    copied.set_sensitive(value.is_sensitive());
+    copied
 }
 
 /// The headers of a call: its own, and the handshake's where it has none of the name.
@@ -56,8 +63,6 @@ pub(super) fn of_call(mut own: HeaderMap, inherited: &HeaderMap) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -85,5 +90,18 @@ mod tests {
         assert_eq!(of_call(call, &handshake), headers(&[&wanted[..], &both].concat()));
         let own = of_call(headers(&[("authorization", "own")]), &handshake);
         assert_eq!(own.get_all("authorization").iter().collect::<Vec<_>>(), ["own"]);
+    }
+
+    #[test]
+    fn a_connection_keeps_its_headers_and_not_the_buffer_that_they_came_in() {
+        let buffer = bytes::Bytes::from(vec![b'x'; 8192]);
+        let came = HeaderValue::from_maybe_shared(buffer.slice(100..120)).unwrap();
+        assert!(buffer.as_ptr_range().contains(&came.as_bytes().as_ptr()), "it is shared as it comes");
+        let mut handshake = HeaderMap::new();
+        handshake.insert("authorization", came);
+        handshake.get_mut("authorization").unwrap().set_sensitive(true);
+        let kept = &inherited(&handshake)["authorization"];
+        assert_eq!((kept, kept.is_sensitive()), (&handshake["authorization"], true));
+        assert!(!buffer.as_ptr_range().contains(&kept.as_bytes().as_ptr()));
     }
 }

@@ -14,7 +14,7 @@ use futures_util::{
     future::{AbortHandle, abortable, poll_fn},
     stream::{FuturesUnordered, Stream},
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,6 @@ use super::{
     plain,
 };
 use crate::{
-    context::Identity,
     error::{Error, ErrorKind},
     host::{
         limit::COME_AGAIN,
@@ -38,7 +37,7 @@ use crate::{
     time::{BoxFuture, SharedClock},
     transport::{
         Body, Handler, Inbound,
-        websocket::{Beat, Came, Closed, Credit, Feed, Out, Pulse, Socket, pipe},
+        websocket::{Beat, Came, Closed, Credit, Feed, Gulp, Out, Pulse, Socket, pipe},
     },
     wire::{
         exchange::{Asked, Content, Note},
@@ -71,7 +70,7 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future closes the connection and ends everything that runs for it.
     pub(in crate::host) async fn run(self, upgrade: Upgrade, drain: CancellationToken) {
-        let Upgrade { upgraded, inherited, proven } = upgrade;
+        let Upgrade { upgraded, handshake } = upgrade;
         let stream = match upgraded.await {
             Ok(stream) => TokioIo::new(stream),
             Err(error) => {
@@ -81,7 +80,7 @@ impl Session {
         };
         let socket = Socket::server(stream, self.limits.max_message_bytes).await;
         let clock = self.clock.clone();
-        let mut running = Running::new(self, socket, Proof { inherited, proven }, drain);
+        let mut running = Running::new(self, socket, Arc::new(handshake), drain);
         let closed = poll_fn(|cx| running.poll(cx)).await;
         tracing::debug!(%closed, unasked = running.unasked, "a WebSocket ended");
         running.out.close();
@@ -116,19 +115,10 @@ enum Tongue {
     Plain,
 }
 
-/// Who speaks on a connection.
-#[derive(Clone)]
-struct Proof {
-    /// What every call has of the handshake.
-    inherited: HeaderMap,
-    /// Who opened it with a ticket.
-    proven: Option<Identity>,
-}
-
 struct Running {
     session: Session,
-    socket: Socket<TokioIo<Upgraded>>,
-    proof: Proof,
+    socket: Socket<Gulp<TokioIo<Upgraded>>>,
+    handshake: Arc<Handshake>,
     rpc: RpcLimits,
     out: Arc<Out>,
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -149,15 +139,17 @@ struct Running {
 }
 
 impl Running {
-    fn new(session: Session, socket: Socket<TokioIo<Upgraded>>, proof: Proof, drain: CancellationToken) -> Self {
+    fn new(
+        session: Session,
+        socket: Socket<Gulp<TokioIo<Upgraded>>>,
+        handshake: Arc<Handshake>,
+        drain: CancellationToken,
+    ) -> Self {
         let limits = &session.limits;
         let rpc = RpcLimits::default().with_max_message_bytes(limits.max_message_bytes);
         let out = Arc::<Out>::default();
-        let desk = session.topics.as_ref().map(|topics| {
-            let Proof { inherited, proven } = proof.clone();
-            let handshake = Handshake { headers: inherited, peer: session.peer, proven };
-            Desk::new(Arc::clone(topics), handshake, Arc::clone(&out))
-        });
+        let topics = session.topics.as_ref();
+        let desk = topics.map(|topics| Desk::new(Arc::clone(topics), Arc::clone(&handshake), Arc::clone(&out)));
         Self {
             desk,
             tongue: Tongue::Unknown,
@@ -175,7 +167,7 @@ impl Running {
             unasked: 0,
             session,
             socket,
-            proof,
+            handshake,
         }
     }
 
@@ -385,8 +377,8 @@ impl Running {
         };
         let inbound = Inbound {
             query: asked.query,
-            headers: of_call(asked.headers, &self.proof.inherited),
-            proven: self.proof.proven.clone(),
+            headers: of_call(asked.headers, &self.handshake.headers),
+            proven: self.handshake.proven.clone(),
             body,
             peer: self.session.peer,
             ..Inbound::new(asked.method, asked.path)
@@ -460,4 +452,14 @@ impl Running {
 
 fn too_many(code: &str, detail: String, wait: Duration) -> Box<Refusal> {
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, detail).after(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_waits_is_small() {
+        assert!(size_of::<Running>() <= 1024, "{}", size_of::<Running>());
+    }
 }

@@ -11,18 +11,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{PATH, WsLimits, inherited::inherited};
 use crate::{
-    context::Identity,
-    host::{client::Source, origin::one, refusal::Refusal, ticket::Tickets},
+    host::{client::Source, origin::one, refusal::Refusal, ticket::Tickets, topics::Handshake},
     transport::{Response, websocket::has_token},
 };
 
 /// A connection that becomes a WebSocket once the answer is out.
 pub(in crate::host) struct Upgrade {
     pub(super) upgraded: OnUpgrade,
-    /// What every call of it has of the handshake.
-    pub(super) inherited: HeaderMap,
-    /// Who opens it, where a ticket says so.
-    pub(super) proven: Option<Identity>,
+    /// Its headers are those that every call of it has.
+    pub(super) handshake: Handshake,
 }
 
 /// What a request is, seen from here.
@@ -58,7 +55,8 @@ pub(in crate::host) fn ask(
     match proven {
         Ok((answer, proven)) => {
             let upgraded = on(&mut request);
-            Ask::Accepted(answer, Box::new(Upgrade { upgraded, inherited: inherited(request.headers()), proven }))
+            let handshake = Handshake { headers: inherited(request.headers()), peer, proven };
+            Ask::Accepted(answer, Box::new(Upgrade { upgraded, handshake }))
         }
         Err(answer) => Ask::Refused(answer),
     }

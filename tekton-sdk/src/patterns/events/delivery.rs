@@ -194,10 +194,7 @@ impl<T> fmt::Debug for Delivery<T> {
 }
 
 /// Says what became of one delivery: by an outcome, or by being dropped.
-pub(super) struct Guard {
-    ticket: Arc<Ticket>,
-    settle: Arc<dyn Settle>,
-}
+pub(super) struct Guard(Arc<Ticket>);
 
 /// How a delivery stands, for the subscription that gave it out.
 pub(super) struct Ticket {
@@ -205,6 +202,7 @@ pub(super) struct Ticket {
     pub(super) delivery: u32,
     standing: AtomicU8,
     signal: Arc<Signal>,
+    settle: Arc<dyn Settle>,
 }
 
 /// How a delivery stands.
@@ -262,27 +260,30 @@ impl Guard {
         settle: Arc<dyn Settle>,
         signal: Arc<Signal>,
     ) -> (Self, Arc<Ticket>) {
-        let ticket = Arc::new(Ticket { cursor, delivery, standing: AtomicU8::new(Standing::Held as u8), signal });
-        (Self { ticket: Arc::clone(&ticket), settle }, ticket)
+        let standing = AtomicU8::new(Standing::Held as u8);
+        let ticket = Arc::new(Ticket { cursor, delivery, standing, signal, settle });
+        (Self(Arc::clone(&ticket)), ticket)
     }
 
     /// Tells the broker. If that fails or is given up, dropping the guard raises the flag.
     pub(super) async fn settle(self, outcome: Outcome) -> Result<()> {
-        self.settle.settle(self.ticket.cursor, self.ticket.delivery, outcome).await?;
-        self.ticket.stand(if outcome == Outcome::Ack { Standing::Done } else { Standing::Refused });
+        let ticket = &*self.0;
+        ticket.settle.settle(ticket.cursor, ticket.delivery, outcome).await?;
+        ticket.stand(if outcome == Outcome::Ack { Standing::Done } else { Standing::Refused });
         Ok(())
     }
 
     async fn progress(&self) -> Result<()> {
-        self.settle.settle(self.ticket.cursor, self.ticket.delivery, Outcome::Progress).await
+        let ticket = &*self.0;
+        ticket.settle.settle(ticket.cursor, ticket.delivery, Outcome::Progress).await
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.ticket.standing() == Standing::Held {
-            self.ticket.stand(Standing::Dropped);
+        if self.0.standing() == Standing::Held {
+            self.0.stand(Standing::Dropped);
         }
-        self.ticket.signal.raise();
+        self.0.signal.raise();
     }
 }

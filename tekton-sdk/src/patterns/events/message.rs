@@ -185,10 +185,15 @@ impl Message {
 
     /// What it takes in a queue: its texts and data, and a little for the rest.
     #[must_use]
+    #[inline]
     pub fn size_bytes(&self) -> usize {
         const REST: usize = 64;
-        let own = [&self.id, &self.key, &self.source].into_iter().flatten().map(|text| text.len()).sum::<usize>();
-        let attributes = self.attributes().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let length = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let own = length(&self.id) + length(&self.key) + length(&self.source);
+        let attributes = match &self.attributes {
+            None => 0,
+            Some(all) => all.iter().map(|(name, value)| name.len() + value.len()).sum(),
+        };
         REST + self.topic.as_str().len() + self.data.len() + own + attributes
     }
 
@@ -210,6 +215,9 @@ impl Message {
             return Err(Error::invalid(format!(
                 "{shown:?} is no name of an event's attribute: lower-case letters and digits are"
             )));
+        }
+        if size <= Self::MAX_TEXT_BYTES {
+            return Ok(size);
         }
         let texts = [("id", self.id()), ("key", self.own_key()), ("source", self.source())];
         let attributes = self.attributes().flat_map(|(name, value)| [("attribute", name), ("attribute", value)]);

@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_core::Stream;
@@ -13,10 +13,11 @@ use futures_core::Stream;
 use super::{
     Cursor, Delivery, Feed, FeedCounts, Gap, GapReason, Heard, Incoming, Published,
     acks::{Acks, Done},
+    delivery::Guard,
     machine::{Ids, Order, Seen},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     telemetry::{Event, Observers},
 };
 
@@ -31,22 +32,24 @@ const STREAK: u8 = 128;
 /// An event comes once, unless it is handed over again for want of an acknowledgement: what comes twice by its place or by its
 /// publisher's id is left out and counted. Dropping it ends the subscription.
 #[must_use = "a subscription does nothing until it is polled"]
+// What each event needs stands together.
+#[repr(C)]
 pub struct Subscription<T> {
-    feed: Box<dyn Feed>,
-    acks: Option<Box<Acks>>,
-    observers: Observers,
-    filters: Arc<str>,
-    order: Order,
-    ids: Ids,
-    /// The last place that was heard.
-    last: Option<Cursor>,
-    /// How many events the feed counted as handed over.
-    ordinal: u64,
-    /// What comes after a gap that was told first.
-    held: Option<(Arc<Published>, u32)>,
     streak: u8,
     over: Over,
+    feed: Box<dyn Feed>,
+    acks: Option<Box<Acks>>,
+    /// What comes after a gap that was told first.
+    held: Option<(Arc<Published>, u32)>,
+    /// How many events the feed counted as handed over.
+    ordinal: u64,
+    /// The last place that was heard.
+    last: Option<Cursor>,
+    order: Order,
     counts: Counts,
+    observers: Observers,
+    filters: Arc<str>,
+    ids: Ids,
     data: PhantomData<fn() -> T>,
 }
 
@@ -177,10 +180,11 @@ impl<T> Subscription<T> {
         }
     }
 
-    /// What becomes of an event that came.
-    fn hear(&mut self, published: Arc<Published>, delivery: u32) -> Option<Heard<T>> {
+    /// What becomes of an event that came: `None` if it is not to be heard, else its guard where it is to be acknowledged.
+    #[inline]
+    fn hear(&mut self, published: &Published, delivery: u32) -> Option<Option<Guard>> {
         let cursor = published.cursor;
-        if delivery < 2 && self.is_known(&published, delivery) {
+        if delivery < 2 && self.is_known(published, delivery) {
             self.counts.duplicates += 1;
             return None;
         }
@@ -190,7 +194,7 @@ impl<T> Subscription<T> {
         let guard = match &mut self.acks {
             Some(acks) if delivery > 0 => {
                 if acks.is_dead(delivery) {
-                    acks.bury(&published, delivery);
+                    acks.bury(published, delivery);
                     return None;
                 }
                 Some(acks.guard(cursor, delivery))
@@ -199,10 +203,11 @@ impl<T> Subscription<T> {
         };
         self.counts.delivered += 1;
         self.counts.redelivered += u64::from(delivery > 1);
-        Some(Heard::Event(Delivery::new(published, delivery, guard)))
+        Some(guard)
     }
 
     /// Whether an event that comes for the first time was heard already.
+    #[inline]
     fn is_known(&mut self, published: &Published, delivery: u32) -> bool {
         let cursor = published.cursor;
         match self.order.hear(cursor.epoch(), cursor.sequence()) {
@@ -220,6 +225,7 @@ impl<T> Subscription<T> {
     }
 
     /// The gap that a number left out means. With acknowledgements it means none: the event comes again.
+    #[inline]
     fn skipped(&mut self, ordinal: u64, cursor: Cursor) -> Option<Gap> {
         let skipped = ordinal.saturating_sub(self.ordinal + 1);
         self.ordinal = self.ordinal.max(ordinal);
@@ -231,23 +237,39 @@ impl<T> Subscription<T> {
         Some(Gap::new(from, before, GapReason::Skipped).with_lost(skipped))
     }
 
-    fn take(&mut self, incoming: Incoming) -> Option<Heard<T>> {
-        match incoming {
+    /// What comes next from the feed, once gaps in front of it are told.
+    #[inline]
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+        let incoming = match self.held.take() {
+            Some((published, delivery)) => return Poll::Ready(Came::Event(published, delivery)),
+            None => match ready!(self.feed.poll_next(cx)) {
+                Some(Ok(incoming)) => incoming,
+                Some(Err(error)) => return Poll::Ready(Came::Error(error)),
+                None => return Poll::Ready(Came::End),
+            },
+        };
+        Poll::Ready(match incoming {
             Incoming::Event { published, ordinal, delivery } => match self.skipped(ordinal, published.cursor) {
-                None => self.hear(published, delivery),
+                None => Came::Event(published, delivery),
                 Some(gap) => {
                     self.held = Some((published, delivery));
-                    self.counts.gaps += 1;
-                    Some(Heard::Gap(gap))
+                    Came::Gap(Box::new(gap))
                 }
             },
             Incoming::Gap(gap) => {
-                self.counts.gaps += 1;
                 self.last = Some(gap.to);
-                Some(Heard::Gap(*gap))
+                Came::Gap(gap)
             }
-        }
+        })
     }
+}
+
+/// What came from the feed.
+enum Came {
+    Event(Arc<Published>, u32),
+    Gap(Box<Gap>),
+    Error(Error),
+    End,
 }
 
 impl<T> Stream for Subscription<T> {
@@ -276,26 +298,28 @@ impl<T> Stream for Subscription<T> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let heard = match this.held.take() {
-                Some((published, delivery)) => this.hear(published, delivery),
-                None => match this.feed.poll_next(cx) {
-                    Poll::Ready(Some(Ok(incoming))) => this.take(incoming),
-                    Poll::Ready(Some(Err(error))) => {
-                        this.over = Over::Feed;
-                        return Poll::Ready(Some(Err(error)));
+            match this.poll_event(cx) {
+                Poll::Ready(Came::Event(published, delivery)) => {
+                    if let Some(guard) = this.hear(&published, delivery) {
+                        return Poll::Ready(Some(Ok(Heard::Event(Delivery::new(published, delivery, guard)))));
                     }
-                    Poll::Ready(None) => {
-                        this.over = Over::Feed;
-                        continue;
-                    }
-                    Poll::Pending => {
-                        this.streak = 0;
-                        return Poll::Pending;
-                    }
-                },
-            };
-            if let Some(heard) = heard {
-                return Poll::Ready(Some(Ok(heard)));
+                }
+                Poll::Ready(Came::Gap(gap)) => {
+                    this.counts.gaps += 1;
+                    return Poll::Ready(Some(Ok(Heard::Gap(*gap))));
+                }
+                Poll::Ready(Came::Error(error)) => {
+                    this.over = Over::Feed;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(Came::End) => {
+                    this.over = Over::Feed;
+                    continue;
+                }
+                Poll::Pending => {
+                    this.streak = 0;
+                    return Poll::Pending;
+                }
             }
             // A duplicate or a dead letter: both may have left something to be told.
             this.run(cx);

@@ -9,6 +9,8 @@ mod config;
 mod connection;
 mod driver;
 mod exchange;
+#[cfg(feature = "host")]
+mod gulp;
 mod link;
 mod machine;
 mod open;
@@ -37,6 +39,7 @@ use self::{exchange::Outgoing, link::Link};
 #[cfg(feature = "host")]
 pub(crate) use self::{
     exchange::WHOLE_BYTES,
+    gulp::Gulp,
     pipe::{Credit, Feed, pipe, send_pieces},
     upgrade::has_token,
 };

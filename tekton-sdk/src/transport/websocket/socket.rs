@@ -18,6 +18,8 @@ use tokio_tungstenite::{
     },
 };
 
+#[cfg(feature = "host")]
+use super::gulp::Gulp;
 use super::{
     closed::Closed,
     out::{Out, Outgoing},
@@ -29,6 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What is read from a socket at once, and collected until it is written.
 const BUFFER_BYTES: usize = 32 << 10;
+/// What each connection of a host keeps to read into: most of them wait most of the time.
+#[cfg(feature = "host")]
+const SERVER_READ_BYTES: usize = 4 << 10;
 
 /// What came.
 #[derive(Debug)]
@@ -64,14 +69,17 @@ pub(crate) fn frames(max_message_bytes: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message_bytes))
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
+#[cfg(feature = "host")]
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<Gulp<S>> {
     /// The server's end of a socket whose upgrade is done.
-    #[cfg(feature = "host")]
     pub(crate) async fn server(stream: S, max_message_bytes: usize) -> Self {
         let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
-        Self::of(WebSocketStream::from_raw_socket(stream, role, Some(frames(max_message_bytes))).await)
+        let config = frames(max_message_bytes).read_buffer_size(SERVER_READ_BYTES);
+        Self::of(WebSocketStream::from_raw_socket(Gulp::new(stream), role, Some(config)).await)
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket<S> {
     pub(crate) const fn of(stream: WebSocketStream<S>) -> Self {
         Self { stream, unflushed: false, blocked: false, told: None }
     }

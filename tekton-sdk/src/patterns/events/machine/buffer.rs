@@ -37,11 +37,11 @@ pub(in crate::patterns::events) enum Pushed {
     Overflowed,
 }
 
-/// What comes next.
+/// What comes next. Where an item is one pointer, this is two words and goes through registers.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::patterns::events) enum Popped<M> {
     Item(M),
-    Lost(Lost),
+    Lost(Box<Lost>),
     /// Nothing comes after this.
     Overflowed,
 }
@@ -49,7 +49,8 @@ pub(in crate::patterns::events) enum Popped<M> {
 #[derive(Debug)]
 enum Slot<M> {
     Item(M),
-    Lost(Lost),
+    /// In a box, because it is rare and items are small.
+    Lost(Box<Lost>),
     /// A newer one of the key of what stood at this place waits further behind.
     Replaced(u64),
 }
@@ -64,25 +65,26 @@ impl<M: Item> Slot<M> {
     }
 }
 
-/// The queue.
+/// The queue. What is needed each time stands together: an event of many subscribers touches it in each of their queues.
 #[derive(Debug)]
+#[repr(C)]
 pub(in crate::patterns::events) struct Buffer<M> {
     policy: Backpressure,
-    capacity: usize,
-    capacity_bytes: usize,
-    slots: VecDeque<Slot<M>>,
+    overflowed: bool,
     /// What was lost before the first slot.
-    front: Option<Lost>,
-    /// Of each key, the sequence of the one that waits; only where the latest is kept.
-    latest: HashMap<Box<str>, u64, RandomState>,
+    front: Option<Box<Lost>>,
+    slots: VecDeque<Slot<M>>,
     waiting: usize,
     bytes: usize,
-    replaced_slots: usize,
+    capacity: usize,
+    capacity_bytes: usize,
     /// The last place that was given out, or lost and told.
     given: u64,
     /// The last place that was pushed.
     pushed: u64,
-    overflowed: bool,
+    /// Of each key, the sequence of the one that waits; only where the latest is kept.
+    latest: HashMap<Box<str>, u64, RandomState>,
+    replaced_slots: usize,
     dropped: u64,
     replaced: u64,
 }
@@ -147,6 +149,7 @@ impl<M: Item> Buffer<M> {
     }
 
     /// Takes the next item in.
+    #[inline]
     pub(in crate::patterns::events) fn push(&mut self, item: M) -> Pushed {
         if self.overflowed {
             return Pushed::Overflowed;
@@ -158,6 +161,11 @@ impl<M: Item> Buffer<M> {
             self.keep(item);
             return Pushed::Kept;
         }
+        self.push_full(item)
+    }
+
+    #[cold]
+    fn push_full(&mut self, item: M) -> Pushed {
         match self.policy {
             Backpressure::Block => Pushed::Full,
             Backpressure::Fail => {
@@ -180,6 +188,7 @@ impl<M: Item> Buffer<M> {
     }
 
     /// What comes next; `None` if nothing waits.
+    #[inline]
     pub(in crate::patterns::events) fn pop(&mut self) -> Option<Popped<M>> {
         if let Some(lost) = self.front.take() {
             self.given = lost.to;
@@ -202,6 +211,7 @@ impl<M: Item> Buffer<M> {
         }
     }
 
+    #[inline]
     fn keep(&mut self, item: M) {
         self.waiting += 1;
         self.bytes += item.bytes();
@@ -212,6 +222,7 @@ impl<M: Item> Buffer<M> {
         self.slots.push_back(Slot::Item(item));
     }
 
+    #[inline]
     fn forget(&mut self, item: &M) {
         self.waiting -= 1;
         self.bytes -= item.bytes();
@@ -244,7 +255,7 @@ impl<M: Item> Buffer<M> {
                 lost.to = sequence;
                 lost.count += 1;
             }
-            _ => self.slots.push_back(Slot::Lost(Lost { from, to: sequence, count: 1 })),
+            _ => self.slots.push_back(Slot::Lost(Box::new(Lost { from, to: sequence, count: 1 }))),
         }
     }
 
@@ -256,17 +267,20 @@ impl<M: Item> Buffer<M> {
                 self.replaced_slots -= 1;
                 return false;
             }
-            Some(Slot::Lost(lost)) => (lost, false),
+            Some(Slot::Lost(lost)) => (*lost, false),
             Some(Slot::Item(item)) => {
                 self.forget(&item);
                 self.dropped += 1;
                 (Lost { from: self.given, to: item.sequence(), count: 1 }, true)
             }
         };
-        self.front = Some(match self.front {
-            Some(front) => Lost { from: front.from, to: lost.to, count: front.count + lost.count },
-            None => Lost { from: self.given, ..lost },
-        });
+        match &mut self.front {
+            Some(front) => {
+                front.to = lost.to;
+                front.count += lost.count;
+            }
+            None => self.front = Some(Box::new(Lost { from: self.given, ..lost })),
+        }
         is_item
     }
 }
@@ -301,7 +315,7 @@ mod tests {
         loop {
             match buffer.pop() {
                 Some(Popped::Item(item)) => out.push(Ok(item.0)),
-                Some(Popped::Lost(lost)) => out.push(Err(lost)),
+                Some(Popped::Lost(lost)) => out.push(Err(*lost)),
                 Some(Popped::Overflowed) | None => return out,
             }
         }

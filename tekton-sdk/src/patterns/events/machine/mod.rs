@@ -5,7 +5,7 @@ mod seen;
 mod told;
 mod unsettled;
 
-pub(super) use buffer::{Buffer, Item, Popped, Pushed};
+pub(super) use buffer::{Buffer, Item, Lost, Popped, Pushed};
 pub(super) use seen::{Ids, Order, Seen};
 pub(super) use told::Told;
 pub(super) use unsettled::Unsettled;

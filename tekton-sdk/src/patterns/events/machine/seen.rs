@@ -23,7 +23,9 @@ pub(in crate::patterns::events) enum Seen {
 pub(in crate::patterns::events) struct Order {
     epoch: u64,
     last: u64,
-    recent: VecDeque<u64>,
+    /// A ring, once it is full.
+    recent: Vec<u64>,
+    oldest: usize,
     window: usize,
 }
 
@@ -34,25 +36,27 @@ impl Order {
 
     /// Takes a place in, and says how it relates to those before. Of those further back than the window, it says `Late`: better
     /// heard twice than never.
+    #[inline]
     pub(in crate::patterns::events) fn hear(&mut self, epoch: u64, sequence: u64) -> Seen {
         if epoch != self.epoch {
             self.epoch = epoch;
             self.last = 0;
             self.recent.clear();
+            self.oldest = 0;
         }
         let heard = if sequence > self.last {
             self.last = sequence;
             Seen::Next
-        } else if self.recent.iter().rev().any(|known| *known == sequence) {
+        } else if self.recent.contains(&sequence) {
             return Seen::Before;
         } else {
             Seen::Late
         };
-        if self.window > 0 {
-            if self.recent.len() == self.window {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(sequence);
+        if self.recent.len() < self.window {
+            self.recent.push(sequence);
+        } else if let Some(oldest) = self.recent.get_mut(self.oldest) {
+            *oldest = sequence;
+            self.oldest = if self.oldest + 1 == self.window { 0 } else { self.oldest + 1 };
         }
         heard
     }

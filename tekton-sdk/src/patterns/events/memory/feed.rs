@@ -11,7 +11,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    super::{Backpressure, Cursor, Feed, FeedCounts, Gap, GapReason, Incoming, Outcome, Settle, machine::Popped},
+    super::{
+        Backpressure, Cursor, Feed, FeedCounts, Gap, GapReason, Incoming, Outcome, Settle,
+        machine::{Lost, Popped},
+    },
     Shared,
     channel::{Channel, Queued},
 };
@@ -21,21 +24,25 @@ use crate::{
 };
 
 /// How many events are taken out of the queue at once at most. They are in the subscriber's hands and no longer wait.
-const BATCH: usize = 32;
+const BATCH: u8 = 32;
 
+/// What each event needs stands together.
+#[repr(C)]
 pub(super) struct MemoryFeed {
-    shared: Arc<Shared>,
     channel: Arc<Channel>,
-    member: u64,
-    begins_after: Option<Cursor>,
-    batch: usize,
     in_hand: VecDeque<Popped<Queued>>,
     ordinal: u64,
-    timer: Option<(Instant, BoxFuture<'static, ()>)>,
+    batch: u8,
+    /// Whether it holds publishers back.
+    blocks: bool,
     draining: bool,
     /// Whether the broker drains, and waits to hear what was given out.
     watched: bool,
     ended: bool,
+    shared: Arc<Shared>,
+    member: u64,
+    begins_after: Option<Cursor>,
+    timer: Option<(Instant, BoxFuture<'static, ()>)>,
 }
 
 /// What a look into the queue found.
@@ -56,25 +63,27 @@ impl MemoryFeed {
         let batch = match interest.when_full {
             // What is in hand cannot be replaced any more.
             Backpressure::KeepLatest => 1,
-            _ if alone => (interest.capacity / 8).clamp(1, BATCH),
+            _ if alone => u8::try_from(interest.capacity / 8).unwrap_or(BATCH).clamp(1, BATCH),
             _ => 1,
         };
         Self {
-            shared,
+            blocks: channel.blocks(),
             channel,
-            member,
-            begins_after,
-            batch,
             in_hand: VecDeque::new(),
             ordinal: 0,
-            timer: None,
+            batch,
             draining: false,
             watched: false,
             ended: false,
+            shared,
+            member,
+            begins_after,
+            timer: None,
         }
     }
 
     /// Looks into the queue; where nothing is found, the waker is left.
+    #[inline]
     fn look(&mut self, cx: &Context<'_>) -> Found {
         let Self { shared, channel, member, batch, in_hand, .. } = self;
         let mut inner = channel.lock();
@@ -83,32 +92,34 @@ impl MemoryFeed {
             return Found::End;
         }
         self.watched = inner.draining;
-        if let Some(gap) = inner.gap.take() {
+        if let Some(gap) = inner.take_gap() {
             return Found::Gap(Box::new(gap));
         }
-        let mut due = None;
-        let mut may_hand_over = true;
+        let (mut due, mut handed_over) = (None, None);
         if let (Some(unsettled), Some(acks)) = (&mut inner.unsettled, channel.interest.acks) {
-            if let Some((event, delivery)) = unsettled.take_due(shared.clock.now(), *member) {
+            let now = shared.clock.now();
+            if let Some((event, delivery)) = unsettled.take_due(now, *member) {
                 return Found::Event(event, delivery);
             }
-            may_hand_over = unsettled.len() < acks.max_unsettled;
             due = unsettled.next_due();
+            handed_over = Some(now);
+            if unsettled.len() >= acks.max_unsettled {
+                inner.wait(*member, cx.waker());
+                return Found::Nothing(due);
+            }
         }
-        if may_hand_over {
-            if let Some(first) = inner.take(*batch, in_hand) {
-                return match (&mut inner.unsettled, first) {
-                    (Some(unsettled), Popped::Item(event)) => {
-                        let sequence = event.published.cursor.sequence();
-                        unsettled.hand_over(shared.clock.now(), *member, sequence, event.clone());
-                        Found::Event(event, 1)
-                    }
-                    (_, first) => Found::Popped(first),
-                };
-            }
-            if inner.replay.is_some() {
-                return Found::Replay;
-            }
+        if let Some(first) = inner.take(usize::from(*batch), in_hand) {
+            return match (&mut inner.unsettled, handed_over, first) {
+                (Some(unsettled), Some(now), Popped::Item(event)) => {
+                    let sequence = event.cursor.sequence();
+                    unsettled.hand_over(now, *member, sequence, Arc::clone(&event));
+                    Found::Event(event, 1)
+                }
+                (_, _, first) => Found::Popped(first),
+            };
+        }
+        if inner.replay().is_some() {
+            return Found::Replay;
         }
         if (inner.draining || self.draining) && inner.is_done() {
             return Found::End;
@@ -117,30 +128,35 @@ impl MemoryFeed {
         Found::Nothing(due)
     }
 
-    fn give(&mut self, event: Queued, delivery: u32) -> Incoming {
+    #[inline]
+    fn give(&mut self, published: Queued, delivery: u32) -> Incoming {
         self.ordinal += 1;
-        Incoming::Event { published: event.published, ordinal: self.ordinal, delivery }
+        Incoming::Event { published, ordinal: self.ordinal, delivery }
     }
 
+    /// Gives what was taken out of the queue.
+    #[inline]
     fn popped(&mut self, popped: Popped<Queued>) -> Option<Result<Incoming>> {
         match popped {
             Popped::Item(event) => Some(Ok(self.give(event, 0))),
-            Popped::Lost(lost) => {
-                let at = |sequence| Cursor::new(self.shared.epoch, sequence);
-                let gap = Gap::new(at(lost.from), at(lost.to), GapReason::Overflow).with_lost(lost.count);
-                Some(Ok(Incoming::gap(gap)))
-            }
-            Popped::Overflowed => {
-                self.ended = true;
-                let (filters, capacity) = (self.channel.interest.describe(), self.channel.interest.capacity);
-                Some(Err(Error::new(
-                    ErrorKind::Rejected,
-                    format!(
-                        "the subscription to {filters} fell behind more than {capacity} events: go on after its cursor"
-                    ),
-                )))
-            }
+            Popped::Lost(lost) => Some(Ok(self.lost(*lost))),
+            Popped::Overflowed => Some(Err(self.overflowed())),
         }
+    }
+
+    #[cold]
+    fn lost(&self, lost: Lost) -> Incoming {
+        let at = |sequence| Cursor::new(self.shared.epoch, sequence);
+        Incoming::gap(Gap::new(at(lost.from), at(lost.to), GapReason::Overflow).with_lost(lost.count))
+    }
+
+    #[cold]
+    fn overflowed(&mut self) -> Error {
+        self.ended = true;
+        let (filters, capacity) = (self.channel.interest.describe(), self.channel.interest.capacity);
+        let what =
+            format!("the subscription to {filters} fell behind more than {capacity} events: go on after its cursor");
+        Error::new(ErrorKind::Rejected, what)
     }
 
     /// Wakes the task when the next event is due; gives whether one is due already.
@@ -175,7 +191,7 @@ impl Feed for MemoryFeed {
             if self.watched {
                 self.shared.left.notify_waiters();
             }
-            if self.channel.blocks() && matches!(found, Found::Event(..) | Found::Popped(_)) {
+            if self.blocks && matches!(found, Found::Event(..) | Found::Popped(_)) {
                 self.channel.room.notify_waiters();
             }
             match found {

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{super::Published, channel::Queued};
+use super::{
+    super::{Published, machine::Item},
+    channel::Queued,
+};
 
 /// The newest events, without a hole.
 #[derive(Debug, Default)]
@@ -28,38 +31,37 @@ impl History {
         if self.max_events == 0 {
             return;
         }
-        self.bytes += event.bytes;
-        self.events.push_back(event.clone());
+        self.bytes += event.bytes();
+        self.events.push_back(Arc::clone(event));
         while self.events.len() > self.max_events || self.bytes > self.max_bytes {
             self.let_go();
         }
-        self.expire(event.published.time);
+        self.expire(event.time);
     }
 
     /// Lets go what is older than it may be at this time.
     pub(super) fn expire(&mut self, now: SystemTime) {
-        let Some(max_age) = self.max_age else { return };
-        let old = |event: &Queued| now.duration_since(event.published.time).is_ok_and(|age| age > max_age);
-        while self.events.front().is_some_and(old) {
+        let Some(oldest) = self.max_age.and_then(|age| now.checked_sub(age)) else { return };
+        while self.events.front().is_some_and(|event| event.time < oldest) {
             self.let_go();
         }
     }
 
     fn let_go(&mut self) {
         if let Some(oldest) = self.events.pop_front() {
-            self.bytes -= oldest.bytes;
+            self.bytes -= oldest.bytes();
         }
     }
 
     /// The sequence of the oldest event; `None` if there is none.
     pub(super) fn first(&self) -> Option<u64> {
-        self.events.front().map(|event| event.published.cursor.sequence())
+        self.events.front().map(|event| event.cursor.sequence())
     }
 
     /// The sequence of the first event of this time or later.
     pub(super) fn first_at(&self, time: SystemTime) -> Option<u64> {
-        let found = self.events.iter().find(|event| event.published.time >= time);
-        found.map(|event| event.published.cursor.sequence())
+        let found = self.events.iter().find(|event| event.time >= time);
+        found.map(|event| event.cursor.sequence())
     }
 
     /// The events from this sequence on.
@@ -70,6 +72,6 @@ impl History {
 
     /// Every event, oldest first.
     pub(super) fn all(&self) -> Vec<Arc<Published>> {
-        self.events.iter().map(|event| Arc::clone(&event.published)).collect()
+        self.events.iter().cloned().collect()
     }
 }

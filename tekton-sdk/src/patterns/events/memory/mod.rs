@@ -9,7 +9,7 @@ mod state;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -18,14 +18,14 @@ use tokio::sync::Notify;
 pub use config::MemoryBrokerConfig;
 
 use super::{
-    Broker, BrokerCapabilities, Connection, ConnectionReporter, ConnectionState, Feed, Interest, Message, Published,
-    Receipt,
+    Broker, BrokerCapabilities, Connection, ConnectionReporter, ConnectionState, Cursor, Feed, Interest, Message,
+    Published, Receipt,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     random::Random,
     telemetry::{Event, Observers},
-    time::{Deadline, SharedClock},
+    time::{BoxFuture, Deadline, SharedClock},
 };
 use channel::{After, Channel};
 use feed::MemoryFeed;
@@ -91,10 +91,7 @@ impl MemoryBroker {
         {
             let mut state = broker.0.lock();
             state.sequence = history.sequence;
-            for published in history.events {
-                let bytes = published.message.size_bytes();
-                state.history.push(&channel::Queued { published, bytes });
-            }
+            history.events.iter().for_each(|event| state.history.push(event));
         }
         Ok(broker)
     }
@@ -146,11 +143,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_publish(&self, message: Message, bytes: usize) -> Result<Tried> {
+    fn try_publish(&self, event: Arc<Published>, bytes: usize) -> Result<Tried> {
         let mut after = After::default();
         let tried = {
             let mut state = self.lock();
-            state.publish(message, bytes, self.clock.wall(), &mut after)
+            state.publish(event, bytes, self.clock.wall(), &mut after)
         };
         after.wakers.into_iter().for_each(std::task::Waker::wake);
         for (channel, lost) in after.losses {
@@ -160,6 +157,23 @@ impl Shared {
             self.tell(&channel, told);
         }
         tried
+    }
+
+    /// Publishes once those who have no room have some.
+    async fn publish_held_back(
+        &self,
+        mut event: Arc<Published>,
+        bytes: usize,
+        mut full: Arc<Channel>,
+    ) -> Result<Receipt> {
+        let deadline = Deadline::after(self.clock.now(), self.config.max_block);
+        loop {
+            self.until_room(&full, bytes, deadline).await?;
+            match self.try_publish(event, bytes)? {
+                Tried::Published(cursor) => return Ok(Receipt::at(cursor)),
+                Tried::Full(channel, refused) => (full, event) = (channel, refused),
+            }
+        }
     }
 
     fn tell(&self, channel: &Channel, lost: Option<u64>) {
@@ -202,7 +216,7 @@ impl Shared {
             let others = inner.members.iter().any(|other| other.id != member);
             if !others {
                 inner.draining = true;
-                inner.replay = None;
+                inner.end_replay();
                 state.hush(channel);
             }
             inner.wake(&mut wakers);
@@ -288,21 +302,23 @@ impl Shared {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Broker for MemoryBroker {
-    async fn publish(&self, mut message: Message) -> Result<Receipt> {
+    // Written out, so that the message goes into its place at once, and not through the future.
+    fn publish<'life0, 'async_trait>(&'life0 self, message: Message) -> BoxFuture<'async_trait, Result<Receipt>>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
         let shared = &*self.0;
-        let bytes = message.check(shared.config.max_event_bytes)?;
-        let mut deadline = None;
-        loop {
-            match shared.try_publish(message, bytes)? {
-                Tried::Published(cursor) => return Ok(Receipt::at(cursor)),
-                Tried::Full(channel, refused) => {
-                    message = refused;
-                    let deadline =
-                        *deadline.get_or_insert_with(|| Deadline::after(shared.clock.now(), shared.config.max_block));
-                    shared.until_room(&channel, bytes, deadline).await?;
-                }
+        // Where it stands, and since when, is said under the lock.
+        let event = Arc::new(Published::new(Cursor::new(shared.epoch, 0), SystemTime::UNIX_EPOCH, message));
+        Box::pin(async move {
+            let bytes = event.message.check(shared.config.max_event_bytes)?;
+            match shared.try_publish(event, bytes)? {
+                Tried::Published(cursor) => Ok(Receipt::at(cursor)),
+                // In a box of its own: each event has one for this future, and few have to wait.
+                Tried::Full(full, event) => Box::pin(shared.publish_held_back(event, bytes, full)).await,
             }
-        }
+        })
     }
 
     async fn subscribe(&self, interest: Interest) -> Result<Box<dyn Feed>> {

@@ -5,9 +5,9 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use foldhash::fast::RandomState;
 
 use super::{
-    super::{Cursor, Gap, GapReason, Interest, Message, Published, Start, Topic, trie::Trie},
+    super::{Cursor, Gap, GapReason, Interest, Published, Start, Topic, trie::Trie},
     MemoryBrokerConfig,
-    channel::{After, Channel, Member, Queued},
+    channel::{After, Channel, Member},
     history::History,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -49,8 +49,8 @@ struct Route {
 /// What came of an attempt to publish.
 pub(super) enum Tried {
     Published(Cursor),
-    /// This subscription has no room for the message.
-    Full(Arc<Channel>, Message),
+    /// This subscription has no room for the event.
+    Full(Arc<Channel>, Arc<Published>),
 }
 
 fn closed() -> Error {
@@ -81,10 +81,11 @@ impl State {
         self.history.first().unwrap_or(self.sequence + 1)
     }
 
-    /// Hands an event to everybody who listens, or gives it back with the one who has no room.
+    /// Gives an event that nobody has yet its place and its time, and hands it to everybody who listens; or gives it back with the one
+    /// who has no room.
     pub(super) fn publish(
         &mut self,
-        message: Message,
+        mut event: Arc<Published>,
         bytes: usize,
         time: SystemTime,
         after: &mut After,
@@ -92,22 +93,26 @@ impl State {
         if self.phase != Phase::Open {
             return Err(closed());
         }
-        let route = match self.routes.get(message.topic()) {
+        let topic = event.message.topic();
+        let route = match self.routes.get(topic) {
             Some(route) => route,
             None => {
-                self.learn(message.topic());
-                self.routes.get(message.topic()).expect("it was learned this moment")
+                self.learn(topic);
+                self.routes.get(topic).expect("it was learned this moment")
             }
         };
         if route.blocks {
             let full = |channel: &&Arc<Channel>| channel.blocks() && !channel.lock().buffer.has_room(bytes);
             if let Some(full) = route.channels.iter().find(full) {
-                return Ok(Tried::Full(Arc::clone(full), message));
+                return Ok(Tried::Full(Arc::clone(full), event));
             }
         }
+        let cursor = Cursor::new(self.epoch, self.sequence + 1);
+        let Some(placed) = Arc::get_mut(&mut event) else {
+            return Err(Error::internal("an event was handed out before it was published"));
+        };
+        (placed.cursor, placed.time) = (cursor, time);
         self.sequence += 1;
-        let cursor = Cursor::new(self.epoch, self.sequence);
-        let event = Queued { published: Arc::new(Published::new(cursor, time, message)), bytes };
         self.history.push(&event);
         for channel in &route.channels {
             channel.push(&event, after);
@@ -171,7 +176,10 @@ impl State {
         {
             let mut inner = channel.lock();
             inner.members.push(member);
-            (inner.gap, inner.replay) = (gap, replay);
+            if gap.is_some() || replay.is_some() {
+                let past = inner.past();
+                (past.gap, past.replay) = (gap, replay);
+            }
         }
         if let Some(name) = &channel.interest.group {
             self.groups.insert(name.clone(), Arc::clone(&channel));
@@ -208,7 +216,7 @@ impl State {
 
     /// Whether an event from before this time is kept.
     fn reaches_back_to(&self, time: SystemTime) -> bool {
-        self.history.from(0).next().is_some_and(|oldest| oldest.published.time < time)
+        self.history.from(0).next().is_some_and(|oldest| oldest.time < time)
     }
 
     /// From now on events come as they are published.
@@ -241,31 +249,33 @@ impl State {
     pub(super) fn refill(&mut self, channel: &Arc<Channel>, now: SystemTime) -> bool {
         self.history.expire(now);
         let mut inner = channel.lock();
-        let Some(next) = inner.replay else { return !inner.buffer.is_empty() };
+        let Some(next) = inner.replay() else { return !inner.buffer.is_empty() };
         let first = self.first();
         if next < first {
-            inner.gap = Some(Gap::new(self.cursor(next - 1), self.cursor(first - 1), GapReason::Expired));
+            let past = inner.past();
+            past.gap = Some(Gap::new(self.cursor(next - 1), self.cursor(first - 1), GapReason::Expired));
+            past.replay = Some(first);
             inner.buffer.passed(first - 1);
-            inner.replay = Some(first);
             return true;
         }
+        let past = inner.past();
         let mut reached = next;
         for event in self.history.from(next).take(LOOK) {
-            if inner.backlog.len() == TAKE {
+            if past.backlog.len() == TAKE {
                 break;
             }
             reached += 1;
-            if channel.interest.matches(event.published.message.topic()) {
-                inner.backlog.push_back(event.clone());
+            if channel.interest.matches(event.message.topic()) {
+                past.backlog.push_back(Arc::clone(event));
             }
         }
         if reached <= self.sequence {
-            inner.replay = Some(reached);
+            past.replay = Some(reached);
             return true;
         }
-        inner.replay = None;
+        let found = !past.backlog.is_empty();
+        inner.end_replay();
         inner.buffer.passed(self.sequence);
-        let found = !inner.backlog.is_empty();
         drop(inner);
         if self.phase == Phase::Open {
             self.listen(channel);
