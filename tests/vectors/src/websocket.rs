@@ -100,7 +100,7 @@ async fn accepted(key: &str) -> Result<String> {
     let server = Server::bind(any, std::sync::Arc::new(Nobody), limits, SharedClock::default()).await?;
     let mut stream = TcpStream::connect(server.local_addr()).await.map_err(broken)?;
     let request = format!(
-        "GET /ws HTTP/1.1\r\nhost: h\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n\r\n"
+        "GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.map_err(broken)?;
     let mut head = Vec::new();
