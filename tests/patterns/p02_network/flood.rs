@@ -39,7 +39,7 @@ async fn wildcard_bombs_are_refused_and_those_of_a_connection_that_ends_make_roo
     let mut bomber = Raw::open(served.endpoint()).await;
     // Each filter has stars that no other has.
     let bomb = |n: u64| {
-        let filter = |m: u64| json!(format!("b{n}.b{m}.{}", vec!["*"; 12].join(".")));
+        let filter = |m: u64| json!(format!("b{n}.b{m}.{}", ["*"; 12].join(".")));
         json!({ "topics": (0..16).map(filter).collect::<Vec<_>>() }).to_string()
     };
     assert!(bomber.call(0, "subscribe", &bomb(0)).await.get("result").is_some());
