@@ -49,7 +49,7 @@ use crate::{
 /// Dropping the future of a call gives it up; an event may have been published.
 ///
 /// ```
-/// # #[cfg(feature = "host")] tekton_sdk::testing::block_on(async {
+/// # tekton_sdk::testing::block_on(async {
 /// # use std::sync::Arc;
 /// # use tekton_sdk::{Component, contract::Descriptor, host::Operations};
 /// # struct Kitchen;

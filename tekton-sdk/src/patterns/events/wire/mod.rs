@@ -40,11 +40,13 @@ pub(crate) struct Wanted<'a> {
     #[serde(default)]
     pub(crate) group: Option<String>,
     /// How much may be sent before more is asked for; no bounds if it is left out.
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "it is taken over WebSockets alone"))]
     #[serde(default)]
     pub(crate) credit: Option<Credit>,
 }
 
 /// How much a subscriber takes: so many events and gaps, and so many bytes of messages. The last one may have more.
+#[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "it is taken over WebSockets alone"))]
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credit {
