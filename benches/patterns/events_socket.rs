@@ -2,7 +2,8 @@
 //! are parsed by serde. An operation is one event of 200 bytes of data, read into a struct.
 //!
 //! Budget: 0.85 of the events a second of the bare socket. The sender is the same: a thread of its own that writes frames as fast as it
-//! was given credit for; the bare reader gives it all at once.
+//! was given credit for; the bare reader gives it all at once. `async-nats` has the same from a thread that speaks as a server of NATS
+//! does: the same data, and of the rest the subject alone.
 
 use std::{
     io::Write,
@@ -40,12 +41,12 @@ pub(crate) fn run(selection: &Selection) {
     if !selection.takes(title) {
         return;
     }
-    let mut bare = bare(send());
-    let mut ours = ours(send());
-    Table::new(title)
-        .case("bare tokio-tungstenite, serde_json", move |operations| bare(operations))
-        .case("tekton, WebSocketBroker", move |operations| ours(operations))
-        .run(selection);
+    let table = Table::new(title)
+        .case("bare tokio-tungstenite, serde_json", bare(send()))
+        .case("tekton, WebSocketBroker", ours(send()));
+    #[cfg(feature = "peers")]
+    let table = table.case("async-nats, a core subscription", nats::reader());
+    table.run(selection);
 }
 
 fn runtime() -> Runtime {
@@ -101,10 +102,14 @@ fn write(socket: &mut WebSocket<TcpStream>) -> Result<(), Box<dyn std::error::Er
     }
 }
 
+/// What an event says, 200 bytes.
+fn data() -> String {
+    format!(r#"{{"id":1234567,"dish":"soup of the day","table":42,"paid":false,"note":"{}"}}"#, "x".repeat(124))
+}
+
 /// The frame of an event, as a host writes it (RFC 6455 §5.2).
 fn frame() -> Vec<u8> {
-    let data =
-        format!(r#"{{"id":1234567,"dish":"soup of the day","table":42,"paid":false,"note":"{}"}}"#, "x".repeat(124));
+    let data = data();
     let text = format!(
         r#"{{"jsonrpc":"2.0","method":"event","params":{{"subscription":1,"cursor":"00f00d00f00d00f0-{FIRST}","time":"2026-11-26T01:00:00.123456Z","topic":"orders.new","source":"kitchen","data":{data}}}}}"#
     );
@@ -168,5 +173,71 @@ fn ours(address: SocketAddr) -> impl FnMut(u64) {
                 }
             }
         });
+    }
+}
+
+#[cfg(feature = "peers")]
+mod nats {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::{SocketAddr, TcpListener, TcpStream},
+    };
+
+    use futures_util::StreamExt;
+    use tekton_sdk_benches::keep;
+
+    use super::{BLOCK, Order, data, runtime};
+
+    /// Reads events of a subject.
+    pub(super) fn reader() -> impl FnMut(u64) {
+        let (runtime, address) = (runtime(), send());
+        let mut heard = runtime.block_on(async {
+            let client = async_nats::connect(format!("nats://{address}")).await.expect("it listens");
+            client.subscribe("orders.*").await.expect("it is a subject")
+        });
+        move |operations| {
+            runtime.block_on(async {
+                for _ in 0..operations {
+                    let message = heard.next().await.expect("it goes on");
+                    let order: Order = serde_json::from_slice(&message.payload).expect("it is an order");
+                    keep((message.subject, order));
+                }
+            });
+        }
+    }
+
+    /// Sends events to one connection, on a thread of its own, as fast as they are read.
+    fn send() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let address = listener.local_addr().expect("it listens");
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("somebody comes");
+            stream.set_nodelay(true).expect("it is a socket");
+            // Whoever reads has gone: so does this.
+            let _ = serve(&stream, address.port());
+        });
+        address
+    }
+
+    /// Speaks as much of the protocol as a subscription needs.
+    fn serve(mut stream: &TcpStream, port: u16) -> std::io::Result<()> {
+        let info = format!(
+            r#"{{"server_id":"1","server_name":"1","version":"2.10.0","go":"","host":"127.0.0.1","port":{port},"headers":true,"max_payload":1048576,"proto":1,"client_id":1}}"#
+        );
+        write!(stream, "INFO {info}\r\n")?;
+        let mut lines = BufReader::new(stream).lines();
+        let sid = loop {
+            let Some(line) = lines.next().transpose()? else { return Ok(()) };
+            match line.split_once(' ') {
+                Some(("SUB", subscription)) => break subscription.rsplit(' ').next().unwrap_or_default().to_owned(),
+                _ if line == "PING" => stream.write_all(b"PONG\r\n")?,
+                _ => {}
+            }
+        };
+        let data = data();
+        let block = format!("MSG orders.new {sid} {}\r\n{data}\r\n", data.len()).repeat(BLOCK);
+        loop {
+            stream.write_all(block.as_bytes())?;
+        }
     }
 }
