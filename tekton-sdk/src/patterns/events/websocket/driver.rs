@@ -11,12 +11,12 @@ use futures_util::future::poll_fn;
 
 use super::{
     machine::Next,
-    read::{Told, What, read},
+    read::{Known, Told, What, read},
     say,
     shared::{Shared, State},
 };
 use crate::{
-    patterns::events::{Incoming, Topic},
+    patterns::events::Incoming,
     time::BoxFuture,
     transport::websocket::{Beat, Came, Closed, NotOpen, Out, Pulse, Road, Socket},
     wire::jsonrpc::{Response, RpcError, RpcLimits},
@@ -80,7 +80,7 @@ async fn serve(shared: &Arc<Shared>, socket: Socket<Road>) {
         socket,
         out: Arc::clone(&out),
         due: None,
-        topic: None,
+        known: Known::default(),
     };
     shared.opened(&out);
     if out.bytes() == 0 {
@@ -116,8 +116,7 @@ struct Driver {
     limits: RpcLimits,
     /// When the machine wants to be asked again.
     due: Option<(Instant, BoxFuture<'static, ()>)>,
-    /// The topic of the last event.
-    topic: Option<Topic>,
+    known: Known,
 }
 
 impl Driver {
@@ -203,10 +202,10 @@ impl Driver {
 
     /// Takes a message.
     fn receive(&mut self, message: &Bytes) -> Result<(), Ended> {
-        let Self { shared, out, limits, topic, .. } = self;
+        let Self { shared, out, limits, known, .. } = self;
         let mut state = shared.lock();
         let mut fits = true;
-        read(message, limits, |told| fits &= receive(shared, &mut state, out, topic, message, told));
+        read(message, limits, |told| fits &= receive(shared, &mut state, out, known, message, told));
         match fits {
             true => Ok(()),
             // It sends more than it was asked for.
@@ -216,14 +215,7 @@ impl Driver {
 }
 
 /// Takes what a message says; whether it fits.
-fn receive(
-    shared: &Shared,
-    state: &mut State,
-    out: &Out,
-    topic: &mut Option<Topic>,
-    message: &Bytes,
-    told: Told<'_>,
-) -> bool {
+fn receive(shared: &Shared, state: &mut State, out: &Out, known: &mut Known, message: &Bytes, told: Told<'_>) -> bool {
     let machine = &mut state.machine;
     let mut fits = true;
     match told {
@@ -231,13 +223,13 @@ fn receive(
             let (far, bytes, replaced, delivery) = (heard.subscription, message.len(), heard.replaced, heard.delivery);
             match heard.event() {
                 Some(cursor) => {
-                    let Some(What::Event(published)) = heard.read(message, topic) else { return true };
+                    let Some(What::Event(published)) = heard.read(message, known) else { return true };
                     if let Some((queue, delivery)) = machine.event(far, cursor, delivery) {
                         let event = delivery.map(|number| Incoming::delivery(Arc::new(published), 0, number));
                         fits = queue.push(event, bytes, replaced);
                     }
                 }
-                None => match heard.read(message, topic) {
+                None => match heard.read(message, known) {
                     Some(What::Gap(gap)) => {
                         if let Some(queue) = machine.gap(far, &gap) {
                             queue.gap(gap, bytes);

@@ -1,6 +1,8 @@
 //! What a host says: events, gaps and ends of subscriptions, and answers.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, time::SystemTime};
+mod quick;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -22,9 +24,6 @@ use crate::{
     },
 };
 
-/// How an event begins, as our host writes it. Whatever begins otherwise is read the long way.
-const EVENT: &str = r#"{"jsonrpc":"2.0","method":"event","params":"#;
-
 /// What came.
 #[expect(clippy::large_enum_variant, reason = "events are what comes, and shall not be put into a box for it")]
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub(super) enum Told<'a> {
 }
 
 /// The parameters of the notification `event`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Heard<'a> {
     pub(super) subscription: u64,
     #[serde(default)]
@@ -95,6 +94,13 @@ pub(super) enum What {
     End(Option<Error>),
 }
 
+/// What the last event had, and the next one probably has: it is shared, and not made anew.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    topic: Option<Topic>,
+    source: Option<Arc<str>>,
+}
+
 impl Heard<'_> {
     /// The place of the event, if it is one.
     pub(super) fn event(&self) -> Option<Cursor> {
@@ -102,8 +108,8 @@ impl Heard<'_> {
         self.cursor.map(|At(cursor)| cursor)
     }
 
-    /// What it holds; nothing if that makes no sense. The data stays in the message. `known` is a topic that came before.
-    pub(super) fn read(self, message: &Bytes, known: &mut Option<Topic>) -> Option<What> {
+    /// What it holds; nothing if that makes no sense. The data stays in the message.
+    pub(super) fn read(self, message: &Bytes, known: &mut Known) -> Option<What> {
         if let Some(Missing { from: At(from), to: At(to), lost, reason }) = self.gap {
             let mut gap = Gap::new(from, to, reason_of(reason.as_ref().map(|Text(reason)| &**reason)));
             gap.lost = lost;
@@ -113,7 +119,7 @@ impl Heard<'_> {
             return Some(What::End(self.error.map(ended)));
         }
         let (At(cursor), Text(topic), data) = (self.cursor?, self.topic?, self.data?);
-        let topic = match known {
+        let topic = match &mut known.topic {
             Some(known) if known.as_str() == topic => known.clone(),
             known => known.insert(Topic::parse(&topic).ok()?).clone(),
         };
@@ -126,7 +132,10 @@ impl Heard<'_> {
             said = said.with_key(&*key);
         }
         if let Some(Text(source)) = self.source {
-            said = said.with_source(&*source);
+            said = said.with_source(match &mut known.source {
+                Some(known) if **known == *source => Arc::clone(known),
+                known => Arc::clone(known.insert(source.into())),
+            });
         }
         if let Some(Text(parent)) = self.traceparent {
             let state = self.tracestate.as_ref().map(|Text(state)| &**state);
@@ -150,7 +159,7 @@ fn reason_of(name: Option<&str>) -> GapReason {
 
 /// Tells each thing that a message says.
 pub(super) fn read<'a>(message: &'a Bytes, limits: &RpcLimits, mut each: impl FnMut(Told<'a>)) {
-    if let Some(heard) = quick(message) {
+    if let Some(heard) = quick::event(message) {
         return each(Told::Event(heard));
     }
     match jsonrpc::parse(message, limits) {
@@ -158,13 +167,6 @@ pub(super) fn read<'a>(message: &'a Bytes, limits: &RpcLimits, mut each: impl Fn
         Ok(Incoming::Batch(messages)) => messages.into_iter().for_each(|message| each(told(message))),
         Err(_) => each(Told::Junk),
     }
-}
-
-/// Reads an event without looking at the message twice.
-fn quick(message: &[u8]) -> Option<Heard<'_>> {
-    let text = std::str::from_utf8(message).ok()?;
-    let params = text.strip_prefix(EVENT)?.strip_suffix('}')?;
-    serde_json::from_str(params).ok()
 }
 
 fn told(message: jsonrpc::Message<'_>) -> Told<'_> {

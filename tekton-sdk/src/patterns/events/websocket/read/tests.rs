@@ -14,7 +14,7 @@ fn heard(message: &Bytes) -> Option<(u64, u32, What)> {
     read(message, &RpcLimits::default(), |told| {
         if let Told::Event(heard) = told {
             let (far, delivery) = (heard.subscription, heard.delivery);
-            found = heard.read(message, &mut None).map(|what| (far, delivery, what));
+            found = heard.read(message, &mut Known::default()).map(|what| (far, delivery, what));
         }
     });
     found
@@ -56,6 +56,9 @@ fn a_refusal_is_the_error_that_the_host_had() {
 fn an_event_is_read_in_whatever_order_its_members_come() {
     let tidy = r#"{"jsonrpc":"2.0","method":"event","params":{"subscription":7,"cursor":"0000000000000001-2","time":"1970-01-01T00:00:00Z","delivery":3,"topic":"a.b","id":"i\"","attributes":{"x":"y"},"data":{"n": 1.0}}}"#;
     let loose = r#" {"params":{"data":{"n": 1.0},"attributes":{"x":"y"},"more":[],"id":"\u0069\"","topic":"a.b","delivery":3,"time":"1970-01-01T00:00:00Z","cursor":"0000000000000001-2","subscription":7},"method":"event","jsonrpc":"2.0"} "#;
+    let is_quick = |text: &str| quick::event(text.as_bytes()).is_some();
+    let plain = tidy.replace("\\\"", "").replace(r#""attributes":{"x":"y"},"#, "");
+    assert_eq!((is_quick(&plain), is_quick(loose)), (true, false), "{plain}");
     for text in [tidy, loose] {
         let Some((7, 3, What::Event(event))) = heard(&one(text)) else { panic!("{text}") };
         assert_eq!((event.cursor, event.time), (Cursor::new(1, 2), SystemTime::UNIX_EPOCH));
@@ -80,6 +83,63 @@ fn what_ends_a_subscription_is_its_error() {
         told(r#"{"subscription":7,"gap":{"from":"0000000000000001-2","to":"0000000000000001-9","reason":"?"}}"#);
     let Some((7, 0, What::Gap(gap))) = heard(&unknown) else { panic!("it is a gap") };
     assert_eq!((gap.to, gap.lost, gap.reason), (Cursor::new(1, 9), None, GapReason::Skipped));
+}
+
+/// A member of an event, right or wrong.
+fn member() -> impl Strategy<Value = String> {
+    let name = proptest::sample::select(vec![
+        "subscription",
+        "delivery",
+        "replaced",
+        "cursor",
+        "time",
+        "topic",
+        "id",
+        "key",
+        "source",
+        "data",
+        "end",
+        "gap",
+        "more",
+    ]);
+    let value = proptest::sample::select(vec![
+        "0",
+        "7",
+        "07",
+        "-1",
+        "4294967296",
+        "18446744073709551616",
+        "null",
+        "\"\"",
+        "\"a.b\"",
+        "\"a\\n\"",
+        "\"\u{1}\"",
+        "\"ä\"",
+        "\"0000000000000001-2\"",
+        " 1 ",
+        "{\"n\":[1]}",
+        "[1",
+    ]);
+    (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"))
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_quickly_is_what_is_read_the_long_way(
+        subscription in proptest::option::weighted(0.9, Just("\"subscription\":5".to_owned())),
+        members in proptest::collection::vec(member(), 0..4),
+        data in proptest::sample::select(vec!["1", "{\"a\": \"\\u00e4\"}", "[1", "1,\"end\":true", " 2 ", "\"\u{2}\""]),
+    ) {
+        let members: Vec<_> = subscription.into_iter().chain(members).chain([format!("\"data\":{data}")]).collect();
+        let members = members.join(",");
+        let message = format!("{}{members}}}}}", quick::EVENT);
+        if let Some(quickly) = quick::event(message.as_bytes()) {
+            let params = format!("{{{members}}}");
+            let long: Result<Heard<'_>, _> = serde_json::from_str(&params);
+            prop_assert!(long.is_ok(), "{message}: {long:?}");
+            prop_assert_eq!(format!("{quickly:?}"), format!("{:?}", long.unwrap()));
+        }
+    }
 }
 
 #[cfg(feature = "host")]
@@ -114,10 +174,10 @@ proptest! {
 
     #[test]
     fn whatever_comes_is_read_or_left(text in "\\PC{0,80}", bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-        for message in [Bytes::from(text.clone()), Bytes::from(bytes), one(&format!("{EVENT}{text}}}"))] {
+        for message in [Bytes::from(text.clone()), Bytes::from(bytes), one(&format!("{}{text}}}}}", quick::EVENT))] {
             read(&message, &RpcLimits::default(), |told| {
                 if let Told::Event(heard) = told {
-                    let _ = heard.read(&message, &mut None);
+                    let _ = heard.read(&message, &mut Known::default());
                 }
             });
         }
