@@ -180,7 +180,13 @@ fn ours(address: SocketAddr) -> impl FnMut(u64) {
 mod nats {
     use std::{
         io::{BufRead, BufReader, Write},
+        mem::ManuallyDrop,
         net::{SocketAddr, TcpListener, TcpStream},
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
+        time::Duration,
     };
 
     use futures_util::StreamExt;
@@ -188,39 +194,46 @@ mod nats {
 
     use super::{BLOCK, Order, data, runtime};
 
+    /// How many events are on their way: the client drops what it cannot keep, and nothing of that would be measured.
+    const WINDOW: u64 = 4096;
+
     /// Reads events of a subject.
     pub(super) fn reader() -> impl FnMut(u64) {
-        let (runtime, address) = (runtime(), send());
-        let mut heard = runtime.block_on(async {
+        let read = Arc::new(AtomicU64::new(0));
+        let (runtime, address) = (runtime(), send(Arc::clone(&read)));
+        let heard = runtime.block_on(async {
             let client = async_nats::connect(format!("nats://{address}")).await.expect("it listens");
             client.subscribe("orders.*").await.expect("it is a subject")
         });
+        // Its end spawns a task, which takes a runtime, and the process ends anyway.
+        let mut heard = ManuallyDrop::new(heard);
         move |operations| {
             runtime.block_on(async {
                 for _ in 0..operations {
                     let message = heard.next().await.expect("it goes on");
                     let order: Order = serde_json::from_slice(&message.payload).expect("it is an order");
                     keep((message.subject, order));
+                    read.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     }
 
     /// Sends events to one connection, on a thread of its own, as fast as they are read.
-    fn send() -> SocketAddr {
+    fn send(read: Arc<AtomicU64>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("it listens");
         std::thread::spawn(move || {
             let (stream, _) = listener.accept().expect("somebody comes");
             stream.set_nodelay(true).expect("it is a socket");
             // Whoever reads has gone: so does this.
-            let _ = serve(&stream, address.port());
+            let _ = serve(&stream, address.port(), &read);
         });
         address
     }
 
     /// Speaks as much of the protocol as a subscription needs.
-    fn serve(mut stream: &TcpStream, port: u16) -> std::io::Result<()> {
+    fn serve(mut stream: &TcpStream, port: u16, read: &AtomicU64) -> std::io::Result<()> {
         let info = format!(
             r#"{{"server_id":"1","server_name":"1","version":"2.10.0","go":"","host":"127.0.0.1","port":{port},"headers":true,"max_payload":1048576,"proto":1,"client_id":1}}"#
         );
@@ -236,8 +249,13 @@ mod nats {
         };
         let data = data();
         let block = format!("MSG orders.new {sid} {}\r\n{data}\r\n", data.len()).repeat(BLOCK);
+        let mut sent = 0;
         loop {
+            while sent - read.load(Ordering::Relaxed) >= WINDOW {
+                std::thread::sleep(Duration::from_micros(20));
+            }
             stream.write_all(block.as_bytes())?;
+            sent += BLOCK as u64;
         }
     }
 }

@@ -225,7 +225,7 @@ fn receive(shared: &Shared, state: &mut State, out: &Out, known: &mut Known, mes
                 Some(cursor) => {
                     let Some(What::Event(published)) = heard.read(message, known) else { return true };
                     if let Some((queue, delivery)) = machine.event(far, cursor, delivery) {
-                        let event = delivery.map(|number| Incoming::delivery(Arc::new(published), 0, number));
+                        let event = delivery.map(|number| Incoming::delivery(published, 0, number));
                         fits = queue.push(event, bytes, replaced);
                     }
                 }

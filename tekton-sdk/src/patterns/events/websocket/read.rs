@@ -25,11 +25,10 @@ use crate::{
 };
 
 /// What came.
-#[expect(clippy::large_enum_variant, reason = "events are what comes, and shall not be put into a box for it")]
 #[derive(Debug)]
 pub(super) enum Told<'a> {
-    /// An event or what stands in its place.
-    Event(Heard<'a>),
+    /// An event or what stands in its place. It is large, and lent for that.
+    Event(&'a Heard<'a>),
     /// A call was done, and what it came to as JSON.
     Answer { id: u64, result: &'a str },
     /// A call was not done.
@@ -89,7 +88,7 @@ struct Missing<'a> {
 /// What an `event` holds.
 #[derive(Debug)]
 pub(super) enum What {
-    Event(Published),
+    Event(Arc<Published>),
     Gap(Gap),
     End(Option<Error>),
 }
@@ -109,46 +108,46 @@ impl Heard<'_> {
     }
 
     /// What it holds; nothing if that makes no sense. The data stays in the message.
-    pub(super) fn read(self, message: &Bytes, known: &mut Known) -> Option<What> {
-        if let Some(Missing { from: At(from), to: At(to), lost, reason }) = self.gap {
-            let mut gap = Gap::new(from, to, reason_of(reason.as_ref().map(|Text(reason)| &**reason)));
-            gap.lost = lost;
+    pub(super) fn read(&self, message: &Bytes, known: &mut Known) -> Option<What> {
+        if let Some(Missing { from: At(from), to: At(to), lost, reason }) = &self.gap {
+            let mut gap = Gap::new(*from, *to, reason_of(reason.as_ref().map(|Text(reason)| &**reason)));
+            gap.lost = *lost;
             return Some(What::Gap(gap));
         }
         if self.end {
             return Some(What::End(self.error.map(ended)));
         }
-        let (At(cursor), Text(topic), data) = (self.cursor?, self.topic?, self.data?);
+        let (At(cursor), Text(topic), data) = (self.cursor?, self.topic.as_ref()?, self.data?);
         let topic = match &mut known.topic {
-            Some(known) if known.as_str() == topic => known.clone(),
-            known => known.insert(Topic::parse(&topic).ok()?).clone(),
+            Some(known) if known.as_str() == *topic => known.clone(),
+            known => known.insert(Topic::parse(topic).ok()?).clone(),
         };
         // The text was parsed with what it stands in.
         let mut said = Message::unchecked(topic, message.slice_ref(data.get().as_bytes()));
-        if let Some(Text(id)) = self.id {
-            said = said.with_id(&*id);
+        if let Some(Text(id)) = &self.id {
+            said = said.with_id(&**id);
         }
-        if let Some(Text(key)) = self.key {
-            said = said.with_key(&*key);
+        if let Some(Text(key)) = &self.key {
+            said = said.with_key(&**key);
         }
-        if let Some(Text(source)) = self.source {
+        if let Some(Text(source)) = &self.source {
             said = said.with_source(match &mut known.source {
-                Some(known) if **known == *source => Arc::clone(known),
-                known => Arc::clone(known.insert(source.into())),
+                Some(known) if **known == **source => Arc::clone(known),
+                known => Arc::clone(known.insert(Arc::from(&**source))),
             });
         }
-        if let Some(Text(parent)) = self.traceparent {
+        if let Some(Text(parent)) = &self.traceparent {
             let state = self.tracestate.as_ref().map(|Text(state)| &**state);
             // A trace that cannot be read is none, as in the headers of HTTP.
-            if let Some(trace) = TraceContext::parse(&parent, state.into_iter()) {
+            if let Some(trace) = TraceContext::parse(parent, state.into_iter()) {
                 said = said.with_trace(trace);
             }
         }
-        for (name, value) in self.attributes.into_iter().flatten() {
-            said = said.with_attribute(name, value);
+        for (name, value) in self.attributes.iter().flatten() {
+            said = said.with_attribute(name.as_str(), value.as_str());
         }
-        let time = self.time.and_then(|Text(time)| rfc3339::parse(&time)).unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(What::Event(Published::new(cursor, time, said)))
+        let time = self.time.as_ref().and_then(|Text(time)| rfc3339::parse(time)).unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(What::Event(Arc::new(Published::new(cursor, time, said))))
     }
 }
 
@@ -158,30 +157,33 @@ fn reason_of(name: Option<&str>) -> GapReason {
 }
 
 /// Tells each thing that a message says.
-pub(super) fn read<'a>(message: &'a Bytes, limits: &RpcLimits, mut each: impl FnMut(Told<'a>)) {
+pub(super) fn read(message: &Bytes, limits: &RpcLimits, mut each: impl FnMut(Told<'_>)) {
     if let Some(heard) = quick::event(message) {
-        return each(Told::Event(heard));
+        return each(Told::Event(&heard));
     }
     match jsonrpc::parse(message, limits) {
-        Ok(Incoming::One(message)) => each(told(message)),
-        Ok(Incoming::Batch(messages)) => messages.into_iter().for_each(|message| each(told(message))),
+        Ok(Incoming::One(message)) => tell(message, &mut each),
+        Ok(Incoming::Batch(messages)) => messages.into_iter().for_each(|message| tell(message, &mut each)),
         Err(_) => each(Told::Junk),
     }
 }
 
-fn told(message: jsonrpc::Message<'_>) -> Told<'_> {
+fn tell(message: jsonrpc::Message<'_>, each: &mut impl FnMut(Told<'_>)) {
     match message {
-        jsonrpc::Message::Request(jsonrpc::Request { id: Some(id), .. }) => Told::Asked(id),
+        jsonrpc::Message::Request(jsonrpc::Request { id: Some(id), .. }) => each(Told::Asked(id)),
         jsonrpc::Message::Request(jsonrpc::Request { method, params: Some(params), .. }) if method == "event" => {
             let params = Some(params.get()).filter(|params| params.starts_with('{'));
-            params.and_then(|params| serde_json::from_str(params).ok()).map_or(Told::Junk, Told::Event)
+            match params.and_then(|params| serde_json::from_str(params).ok()) {
+                Some(heard) => each(Told::Event(&heard)),
+                None => each(Told::Junk),
+            }
         }
         jsonrpc::Message::Response(jsonrpc::Response { id, outcome, .. }) => match (id.own_number(), outcome) {
-            (Some(id), Ok(Cow::Borrowed(result))) => Told::Answer { id, result: result.get() },
-            (Some(id), Err(error)) => Told::Refused { id, refused: refused(error) },
-            _ => Told::Junk,
+            (Some(id), Ok(Cow::Borrowed(result))) => each(Told::Answer { id, result: result.get() }),
+            (Some(id), Err(error)) => each(Told::Refused { id, refused: refused(error) }),
+            _ => each(Told::Junk),
         },
-        jsonrpc::Message::Request(_) | jsonrpc::Message::Invalid(_) => Told::Junk,
+        jsonrpc::Message::Request(_) | jsonrpc::Message::Invalid(_) => each(Told::Junk),
     }
 }
 

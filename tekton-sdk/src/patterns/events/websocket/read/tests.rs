@@ -62,7 +62,7 @@ fn an_event_is_read_in_whatever_order_its_members_come() {
     for text in [tidy, loose] {
         let Some((7, 3, What::Event(event))) = heard(&one(text)) else { panic!("{text}") };
         assert_eq!((event.cursor, event.time), (Cursor::new(1, 2), SystemTime::UNIX_EPOCH));
-        let message = event.message;
+        let message = &event.message;
         assert_eq!((message.topic().as_str(), message.data(), message.id()), ("a.b", r#"{"n": 1.0}"#, Some("i\"")));
         assert_eq!(message.attribute("x"), Some("y"));
     }
@@ -144,7 +144,7 @@ proptest! {
         let published = Published::new(Cursor::new(1, 1), time, message);
         let text = wire::event(5, &published, delivery, replaced);
         let told = heard(&Bytes::from(text));
-        prop_assert!(matches!(&told, Some((5, came, What::Event(event))) if *came == delivery && *event == published), "{:?}", told);
+        prop_assert!(matches!(&told, Some((5, came, What::Event(event))) if *came == delivery && **event == published), "{:?}", told);
         let mut gap = Gap::new(Cursor::new(1, 1), Cursor::new(2, 3), GapReason::Restarted);
         gap.lost = lost;
         let told = heard(&Bytes::from(wire::gap(6, &gap)));
