@@ -252,7 +252,7 @@ mod nats {
         let mut sent = 0;
         loop {
             while sent - read.load(Ordering::Relaxed) >= WINDOW {
-                std::thread::sleep(Duration::from_micros(20));
+                std::thread::park_timeout(Duration::from_micros(20));
             }
             stream.write_all(block.as_bytes())?;
             sent += BLOCK as u64;
