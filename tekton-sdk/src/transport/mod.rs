@@ -4,6 +4,7 @@
 //! [`MeshTransport`] speaks HTTP to the components of a mesh, [`HttpTransport`] to the open internet and through proxies,
 //! [`WebSocketTransport`] shares one WebSocket among all calls to a component, [`MemoryTransport`] calls a [`Handler`] of the same process.
 
+mod bearer;
 mod body;
 mod endpoint;
 #[cfg(feature = "http")]
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
+pub(crate) use bearer::Bearer;
 pub use body::Body;
 pub use endpoint::Endpoint;
 #[cfg(all(test, feature = "websocket"))]

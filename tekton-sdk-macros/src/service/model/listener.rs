@@ -3,12 +3,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, LitStr, Meta, PathArguments, ReceiverKind, ReturnType, Token,
-    Type,
+    Attribute, Error, FnArg, GenericArgument, Ident, LitStr, Meta, PathArguments, ReturnType, Token, Type,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
 };
 
+use super::receiver::takes_self;
 use crate::{
     service::parse::Hearing,
     support::{
@@ -125,7 +125,8 @@ impl Listener {
         if !is_async {
             problems.at(ident, "a listener is `async`: write `async fn`");
         }
-        let receives = receiver(hearing, problems);
+        let receives =
+            takes_self(hearing.signature, "a listener takes `&self`: all events share the component", problems);
         let taken = taken(hearing, component, problems);
         if let Some(generic) =
             signature.generics.params.iter().find(|generic| !matches!(generic, syn::GenericParam::Lifetime(_)))
@@ -301,22 +302,6 @@ fn positive(argument: &Argument, example: &str, message: &str) -> syn::Result<u6
         0 => Err(Error::new_spanned(value, message)),
         count => Ok(count),
     }
-}
-
-fn receiver(hearing: &Hearing<'_>, problems: &mut Problems) -> bool {
-    let message = "a listener takes `&self`: all events share the component";
-    let signature = hearing.signature;
-    match signature.inputs.first() {
-        Some(FnArg::Receiver(receiver)) => {
-            if let ReceiverKind::Reference(_, _, None) = receiver.kind {
-                return true;
-            }
-            problems.at(receiver, message);
-        }
-        Some(other) => problems.at(other, message),
-        None => problems.at(&signature.ident, message),
-    }
-    false
 }
 
 /// What the listener takes, but for `&self`.

@@ -4,6 +4,7 @@ mod listener;
 mod operation;
 mod output;
 mod parameter;
+mod receiver;
 #[cfg(test)]
 mod tests;
 

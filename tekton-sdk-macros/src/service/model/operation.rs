@@ -1,11 +1,12 @@
 //! The rules about one operation.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Attribute, Error, FnArg, GenericParam, Ident, ReceiverKind, ext::IdentExt};
+use syn::{Attribute, Error, FnArg, GenericParam, Ident, ext::IdentExt};
 
 use super::{
     output::{Output, Stream},
     parameter::Parameter,
+    receiver::takes_self,
     visible,
 };
 use crate::{
@@ -89,7 +90,8 @@ impl Operation {
             problems.at(&ident, message);
             return None;
         }
-        let receives = receiver(method, problems);
+        let receives =
+            takes_self(method.signature, "an operation takes `&self`: all calls share the component", problems);
         let parameters = parameters(method, &docs, within, problems);
         let output = Output::of(method, within, problems);
         if let (Some(Output { stream: None, .. }), Some(resumable)) = (&output, &said.resumable) {
@@ -210,22 +212,6 @@ impl Said {
         }
         Ok(())
     }
-}
-
-fn receiver(method: &Method<'_>, problems: &mut Problems) -> bool {
-    let message = "an operation takes `&self`: all calls share the component";
-    let signature = method.signature;
-    match signature.inputs.first() {
-        Some(FnArg::Receiver(receiver)) => {
-            if let ReceiverKind::Reference(_, _, None) = receiver.kind {
-                return true;
-            }
-            problems.at(receiver, message);
-        }
-        Some(other) => problems.at(other, message),
-        None => problems.at(&signature.ident, message),
-    }
-    false
 }
 
 fn parameters(

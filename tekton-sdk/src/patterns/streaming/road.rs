@@ -9,17 +9,13 @@ use url::Position;
 use super::{place::Place, source::Road};
 use crate::{
     error::{Error, ErrorKind, Result, Sent},
-    secret::Secret,
     time::{BoxFuture, SharedClock},
-    transport::{Body, CallInfo, Endpoint, Request, Response, Safety, Transport},
+    transport::{Bearer, Body, CallInfo, Endpoint, Request, Response, Safety, Transport},
     wire::headers,
 };
 
 /// The longest last event id that is sent back: servers refuse heads that are much larger.
 const MAX_ID_BYTES: usize = 8 << 10;
-
-/// Gives a bearer token, another one if the last was refused.
-pub(super) type Token = Arc<dyn Fn(bool) -> BoxFuture<'static, Result<Secret<String>>> + Send + Sync>;
 
 /// Requests over a transport, without a pipeline.
 pub(super) struct HttpRoad {
@@ -27,7 +23,7 @@ pub(super) struct HttpRoad {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Bearer>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: SharedClock,
     /// How long the head of an answer may take.
@@ -87,8 +83,7 @@ impl Road for HttpRoad {
             let work = async move {
                 let mut request = request?;
                 if let Some(token) = token {
-                    let token = token(refresh).await?;
-                    request.headers.insert(header::AUTHORIZATION, bearer(&token)?);
+                    request.headers.insert(header::AUTHORIZATION, token.value(refresh).await?);
                 }
                 transport.send(request).await
             };
@@ -113,11 +108,4 @@ impl Road for HttpRoad {
     fn opened(&mut self, _: &Response) -> bool {
         self.again
     }
-}
-
-fn bearer(token: &Secret<String>) -> Result<HeaderValue> {
-    let value = HeaderValue::try_from(["Bearer ", token.expose()].concat());
-    let mut value = value.map_err(|_| Error::invalid("the token holds a character that no header can carry"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

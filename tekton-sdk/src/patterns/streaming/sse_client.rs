@@ -10,7 +10,7 @@ use super::{
     Events, ReconnectConfig, decode,
     machine::Rules,
     place::Place,
-    road::{HttpRoad, Token},
+    road::HttpRoad,
     source::{Source, Tools},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     random::Random,
     secret::Secret,
     time::SharedClock,
-    transport::Transport,
+    transport::{Bearer, Transport},
     wire::sse::{CONTENT_TYPE, SseLimits},
 };
 
@@ -53,7 +53,7 @@ pub struct SseClient {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-    token: Option<Token>,
+    token: Option<Bearer>,
     last_event_id: String,
     resend: Option<bool>,
     reconnect: ReconnectConfig,
@@ -142,7 +142,7 @@ impl SseClient {
         F: Fn(bool) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Secret<String>>> + Send + 'static,
     {
-        self.token = Some(Arc::new(move |refused| Box::pin(token(refused))));
+        self.token = Some(Bearer::new(token));
         self
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::machine::Pauses;
-use crate::error::{Error, Result};
+use super::{bounds, machine::Pauses};
+use crate::error::Result;
 
 /// Settings of a [`WebSocketTransport`](super::WebSocketTransport).
 ///
@@ -163,28 +163,14 @@ impl WebSocketTransportConfig {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming the field and its bound.
     pub fn validate(&self) -> Result<()> {
-        let least = |name: &str, value: usize, least: usize| match value < least {
-            true => Err(Error::config(format!("{name} must be at least {least}, is {value}"))),
-            false => Ok(()),
-        };
-        let some = |name: &str, value: Duration| match value.is_zero() {
-            true => Err(Error::config(format!("{name} must be more than nothing"))),
-            false => Ok(()),
-        };
-        if !self.path.starts_with('/') || self.path.contains(['?', '#', ' ']) {
-            return Err(Error::config("path must begin with a slash and end before the query"));
-        }
-        some("connect_timeout", self.connect_timeout)?;
-        some("ping_interval", self.ping_interval)?;
-        least("max_in_flight", self.max_in_flight, 1)?;
-        least("max_endpoints", self.max_endpoints, 1)?;
+        bounds::path(&self.path)?;
+        bounds::some("connect_timeout", self.connect_timeout)?;
+        bounds::some("ping_interval", self.ping_interval)?;
+        bounds::least("max_in_flight", self.max_in_flight, 1)?;
+        bounds::least("max_endpoints", self.max_endpoints, 1)?;
         // A body of 64 KiB comes in one message, and in base64 it is a third larger.
-        least("max_message_bytes", self.max_message_bytes, 128 << 10)?;
-        if self.max_delay < self.base_delay {
-            let (max, base) = (self.max_delay, self.base_delay);
-            return Err(Error::config(format!("max_delay must be at least base_delay, which is {base:?}, is {max:?}")));
-        }
-        Ok(())
+        bounds::least("max_message_bytes", self.max_message_bytes, 128 << 10)?;
+        bounds::delays(self.base_delay, self.max_delay)
     }
 
     pub(super) const fn pauses(&self) -> Pauses {

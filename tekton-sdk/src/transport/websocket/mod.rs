@@ -4,6 +4,7 @@
 //! their answers ([`connection`]). Streams come in pieces under a credit ([`pipe`]). When connections are made, and whether one still
 //! lives, is decided by pure machines ([`machine`]).
 
+pub(crate) mod bounds;
 mod closed;
 mod config;
 mod connection;

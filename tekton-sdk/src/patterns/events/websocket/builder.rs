@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Handle, WebSocketBroker, WebSocketBrokerConfig, driver,
     machine::Machine,
-    shared::{Shared, State, Token},
+    shared::{Shared, State},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -21,7 +21,7 @@ use crate::{
     random::Random,
     secret::Secret,
     time::SharedClock,
-    transport::{Endpoint, websocket::Opener},
+    transport::{Bearer, Endpoint, websocket::Opener},
 };
 
 /// A [`WebSocketBroker`] that is being set up.
@@ -30,7 +30,7 @@ pub struct WebSocketBrokerBuilder {
     urls: Vec<Endpoint>,
     config: WebSocketBrokerConfig,
     headers: HeaderMap,
-    token: Option<Token>,
+    token: Option<Bearer>,
     clock: SharedClock,
     random: Random,
     capabilities: BrokerCapabilities,
@@ -82,7 +82,7 @@ impl WebSocketBrokerBuilder {
         F: Fn(bool) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Secret<String>>> + Send + 'static,
     {
-        self.token = Some(Arc::new(move |refused| Box::pin(token(refused))));
+        self.token = Some(Bearer::new(token));
         self
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::machine::Rules;
 use crate::{
-    error::{Error, Result},
-    transport::websocket::Pauses,
+    error::Result,
+    transport::websocket::{Pauses, bounds},
 };
 
 /// Settings of a [`WebSocketBroker`](super::WebSocketBroker).
@@ -188,31 +188,15 @@ impl WebSocketBrokerConfig {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), naming the field and its bound.
     pub fn validate(&self) -> Result<()> {
-        if !self.path.starts_with('/') || self.path.contains(['?', '#', ' ']) {
-            return Err(Error::config("path must begin with a slash and end before the query"));
-        }
-        let times = [
-            ("connect_timeout", self.connect_timeout),
-            ("request_timeout", self.request_timeout),
-            ("ping_interval", self.ping_interval),
-        ];
-        if let Some((name, _)) = times.iter().find(|(_, time)| time.is_zero()) {
-            return Err(Error::config(format!("{name} must be more than nothing")));
-        }
-        let least = [
-            ("max_event_bytes", self.max_event_bytes, 1024),
-            ("max_message_bytes", self.max_message_bytes, 1024),
-            ("max_in_flight", self.max_in_flight, 1),
-            ("max_waiting", self.max_waiting, 1),
-        ];
-        if let Some((name, value, least)) = least.iter().find(|(_, value, least)| value < least) {
-            return Err(Error::config(format!("{name} must be at least {least}, is {value}")));
-        }
-        if self.max_delay < self.base_delay {
-            let (max, base) = (self.max_delay, self.base_delay);
-            return Err(Error::config(format!("max_delay must be at least base_delay, which is {base:?}, is {max:?}")));
-        }
-        Ok(())
+        bounds::path(&self.path)?;
+        bounds::some("connect_timeout", self.connect_timeout)?;
+        bounds::some("request_timeout", self.request_timeout)?;
+        bounds::some("ping_interval", self.ping_interval)?;
+        bounds::least("max_event_bytes", self.max_event_bytes, 1024)?;
+        bounds::least("max_message_bytes", self.max_message_bytes, 1024)?;
+        bounds::least("max_in_flight", self.max_in_flight, 1)?;
+        bounds::least("max_waiting", self.max_waiting, 1)?;
+        bounds::delays(self.base_delay, self.max_delay)
     }
 
     pub(super) fn rules(&self, urls: usize, has_tokens: bool) -> Rules {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,16 +19,12 @@ use crate::{
     error::{Error, ErrorKind, Result, Sent},
     patterns::events::{ConnectionReporter, Cursor},
     random::Random,
-    secret::Secret,
-    time::{BoxFuture, SharedClock},
+    time::SharedClock,
     transport::{
-        Endpoint,
+        Bearer, Endpoint,
         websocket::{Closed, NotOpen, Opener, Out, Road, Socket},
     },
 };
-
-/// Gives a bearer token, another one if the last was refused.
-pub(super) type Token = Arc<dyn Fn(bool) -> BoxFuture<'static, Result<Secret<String>>> + Send + Sync>;
 
 /// Who waits for a call.
 type Waiting = oneshot::Sender<Result<Option<Cursor>>>;
@@ -41,7 +37,7 @@ pub(super) struct Shared {
     pub(super) random: Random,
     pub(super) urls: Vec<Endpoint>,
     pub(super) headers: HeaderMap,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Bearer>,
     pub(super) opener: Opener,
     pub(super) reporter: ConnectionReporter,
     pub(super) stop: CancellationToken,
@@ -155,8 +151,7 @@ impl Shared {
         let headers = async {
             let mut headers = self.headers.clone();
             if let Some(token) = &self.token {
-                let token = token(refused).await?;
-                headers.insert(header::AUTHORIZATION, bearer(&token)?);
+                headers.insert(header::AUTHORIZATION, token.value(refused).await?);
             }
             Ok(headers)
         };
@@ -216,13 +211,6 @@ impl Drop for GivenUp<'_> {
             self.give_up();
         }
     }
-}
-
-fn bearer(token: &Secret<String>) -> Result<HeaderValue> {
-    let value = HeaderValue::try_from(["Bearer ", token.expose()].concat());
-    let mut value = value.map_err(|_| Error::invalid("the token holds a character that no header can carry"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 impl fmt::Debug for Shared {
