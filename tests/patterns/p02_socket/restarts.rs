@@ -117,6 +117,32 @@ async fn an_event_that_is_held_over_a_break_may_be_acknowledged_and_one_that_was
 }
 
 #[tokio::test]
+async fn an_event_can_be_acknowledged_over_a_break_by_who_reads_on_only_then() {
+    let world = World::new();
+    let memory = world.memory(1, None);
+    let served = world.serve(&memory, 0).await;
+    let cable = Cable::to(port(&served)).await;
+    let broker = world.to(&cable.url).connect().await.unwrap();
+    let (connection, events, near) = (broker.connection(), world.events(broker.clone()), world.events(memory));
+    let mut acked = events.subscribe::<u64>("a").acked().await.unwrap();
+    for n in 1..=3 {
+        publish(&near, "a", n).await;
+    }
+    for n in 1..=3 {
+        let in_hand = event(&mut acked).await;
+        assert_eq!((in_hand.data().unwrap(), in_hand.number()), (n, 1));
+        cable.breaks();
+        quiet().await;
+        until_up(&world, &connection).await;
+        in_hand.ack().await.unwrap();
+    }
+    world.pass(60 * SECOND).await;
+    assert!(is_silent(&mut acked), "none comes again");
+    drop(acked);
+    shut(&world, served).await;
+}
+
+#[tokio::test]
 async fn a_network_that_is_cut_for_longer_than_every_timeout_is_survived() {
     let world = World::new();
     let memory = world.memory(1, None);

@@ -186,7 +186,7 @@ impl Acks {
     /// The last place before everything that is open; `None` if nothing is.
     pub(super) fn open_after(&self) -> Option<Cursor> {
         let open = self.open.iter().find(|(_, ticket)| ticket.standing() != Standing::Done);
-        open.map(|(sequence, _)| Cursor::new(self.epoch, sequence - 1))
+        open.map(|(sequence, _)| Cursor::new(self.epoch, sequence.saturating_sub(1)))
     }
 }
 

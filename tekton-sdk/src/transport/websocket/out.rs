@@ -68,7 +68,7 @@ impl Out {
     }
 
     /// Whether so much waits that nothing is to be added which can wait.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         let queue = self.lock();
         queue.bytes > FULL_BYTES && !queue.closed
     }

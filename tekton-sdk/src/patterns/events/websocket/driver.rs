@@ -27,6 +27,7 @@ const AT_ONCE: usize = 128;
 
 /// Runs until the broker is closed.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let _closing = Closing(Arc::clone(&shared));
     loop {
         let now = shared.clock.now();
         let next = {
@@ -51,7 +52,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
             break;
         }
     }
-    shared.close();
+}
+
+/// Closes the broker when its task ends, be it by a panic of who gives the token: nobody may wait for a task that is gone.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 fn failed(shared: &Shared, not: NotOpen) {
@@ -232,7 +241,7 @@ fn receive(shared: &Shared, state: &mut State, out: &Out, known: &mut Known, mes
                 None => match heard.read(message, known) {
                     Some(What::Gap(gap)) => {
                         if let Some(queue) = machine.gap(far, &gap) {
-                            queue.gap(gap, bytes);
+                            fits = queue.gap(gap, bytes);
                         }
                     }
                     Some(What::End(error)) => {
@@ -247,6 +256,8 @@ fn receive(shared: &Shared, state: &mut State, out: &Out, known: &mut Known, mes
         Told::Refused { id, refused } => {
             machine.refused(shared.clock.now(), id, refused, |most| shared.random.up_to(most));
         }
+        // Whoever asks on and on without reading is not answered any more.
+        Told::Asked(_) if out.is_full() => {}
         Told::Asked(id) => {
             out.push(Response::new(id, Err(RpcError::method_not_found())).encode(), None);
         }

@@ -66,12 +66,16 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The host has begun the subscription, and sends nothing until it is asked to.
-    pub(super) fn begun(&self, out: &Arc<Out>, far: u64) {
+    /// The host has begun the subscription, and sends nothing until it is asked to. Where open events come again first (`resumes`)
+    /// it is asked at once: a subscriber that acknowledges one of them before it reads on waits for that event.
+    pub(super) fn begun(&self, out: &Arc<Out>, far: u64, resumes: bool) {
         let waker = {
             let mut inner = self.lock();
             inner.road = Some((Arc::clone(out), far));
             inner.allowed = (0, 0);
+            if resumes {
+                self.ask(&mut inner, (0, 0));
+            }
             inner.waker.take()
         };
         // Who waits asks for more.
@@ -89,14 +93,16 @@ impl Queue {
             let mut inner = self.lock();
             inner.allowed.0 -= 1;
             inner.allowed.1 -= signed(bytes);
-            inner.replaced += replaced;
+            inner.replaced = inner.replaced.saturating_add(replaced);
             if inner.end.is_some() {
                 return true;
             }
             match incoming {
-                None if inner.allowed.0 > 0 && inner.allowed.1 > 0 => return true,
-                // Who waits asks for another one.
-                None => {}
+                None => {
+                    // Nobody reads it: another one may come in its place.
+                    self.ask(&mut inner, (0, 0));
+                    return true;
+                }
                 Some(incoming) => {
                     inner.bytes += bytes;
                     inner.items.push_back(incoming);
@@ -112,16 +118,17 @@ impl Queue {
         true
     }
 
-    /// Takes in a gap, which the host may have said or not.
-    pub(super) fn gap(&self, gap: Gap, bytes: usize) {
+    /// Takes in a gap, which the host may have said or not. Gives false if it is more than was asked for.
+    pub(super) fn gap(&self, gap: Gap, bytes: usize) -> bool {
         if gap.reason == GapReason::Overflow {
-            self.lock().dropped += gap.lost.unwrap_or_default();
+            let mut inner = self.lock();
+            inner.dropped = inner.dropped.saturating_add(gap.lost.unwrap_or_default());
         }
         if bytes == 0 {
             // It was not paid for.
             self.lock().allowed.0 += 1;
         }
-        self.push(Some(Incoming::gap(gap)), bytes, 0);
+        self.push(Some(Incoming::gap(gap)), bytes, 0)
     }
 
     /// Nothing more comes.

@@ -80,13 +80,14 @@ impl State {
                 }
                 // Nobody may wait any more.
                 Effect::Tell { token, result } => drop(token.send(result)),
-                Effect::Begun { queue, far } => {
+                Effect::Begun { queue, far, resumes } => {
                     if let Some(out) = &self.out {
-                        queue.begun(out, far);
+                        queue.begun(out, far, resumes);
                     }
                 }
                 Effect::Paused(queue) => queue.paused(),
-                Effect::Gap { queue, gap } => queue.gap(gap, 0),
+                // There is one for a connection at most.
+                Effect::Gap { queue, gap } => drop(queue.gap(gap, 0)),
                 Effect::End { queue, error } => queue.end(error),
                 Effect::Renew => self.renew = true,
             }
@@ -201,7 +202,10 @@ struct GivenUp<'a> {
 impl GivenUp<'_> {
     /// Gives whether it may have been sent.
     fn give_up(&mut self) -> bool {
-        self.id.take().is_none_or(|id| self.shared.with(|machine| machine.give_up(id)))
+        let was_sent = self.id.take().is_none_or(|id| self.shared.with(|machine| machine.give_up(id)));
+        // A drain waits for it no more.
+        self.shared.left.notify_waiters();
+        was_sent
     }
 }
 

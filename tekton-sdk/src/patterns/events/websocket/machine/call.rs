@@ -18,6 +18,8 @@ pub(super) struct Call<T> {
     /// The parameters, where they are known beforehand.
     pub(super) params: String,
     pub(super) stage: Stage,
+    /// It was sent on a connection that was lost before it was answered.
+    pub(super) maybe: bool,
 }
 
 /// What a call is about.

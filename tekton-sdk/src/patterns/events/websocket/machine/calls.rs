@@ -9,7 +9,7 @@ use super::{
     say,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Sent},
     patterns::events::{Cursor, Outcome},
 };
 
@@ -17,7 +17,7 @@ impl<T, Q: Clone> Machine<T, Q> {
     pub(super) fn open(&mut self, token: Option<T>, about: About, params: String) -> u64 {
         self.next_id += 1;
         self.waiting_bytes += params.len();
-        self.calls.insert(self.next_id, Call { token, about, params, stage: Stage::Queued });
+        self.calls.insert(self.next_id, Call { token, about, params, stage: Stage::Queued, maybe: false });
         self.next_id
     }
 
@@ -65,11 +65,13 @@ impl<T, Q: Clone> Machine<T, Q> {
         let About::Settle { sub, cursor, number, outcome } = call.about else { return };
         call.stage = Stage::Queued;
         self.late.remove(&id);
-        let settled = match self.subs.get_mut(&sub) {
-            Some(sub) => sub.place.settle(cursor, number, outcome),
-            None => Settled::Nothing,
+        let (settled, has_begun) = match self.subs.get_mut(&sub) {
+            Some(sub) => (sub.place.settle(cursor, number, outcome), sub.far.is_some()),
+            None => (Settled::Nothing, false),
         };
         match settled {
+            // The host has no number for what it has not begun.
+            Settled::Tell(_) if !has_begun => drop(self.late.insert(id)),
             Settled::Tell(_) => drop(self.queued.insert(id)),
             Settled::Later => drop(self.late.insert(id)),
             Settled::Nothing => self.end(id, Ok(None)),
@@ -151,8 +153,9 @@ impl<T, Q: Clone> Machine<T, Q> {
             call.token = None;
             return true;
         }
+        let maybe = call.maybe;
         self.forget(id);
-        false
+        maybe
     }
 
     /// The host has done what it was asked; what it says of that, as JSON.
@@ -199,8 +202,10 @@ impl<T, Q: Clone> Machine<T, Q> {
             if renews && !std::mem::replace(&mut self.renewing, true) {
                 self.effects.push(Effect::Renew);
             }
-            return;
+            return self.flush();
         }
+        // Of what was sent before on another connection, this answer says nothing.
+        let error = if call.maybe && error.sent() == Sent::No { error.with_sent(Sent::Maybe) } else { error };
         match call.about {
             About::Subscribe { sub } if call.token.is_none() && (status == 429 || status >= 500) => {
                 self.forget(id);

@@ -52,7 +52,12 @@ pub(super) enum Effect<T, Q> {
     /// A call has ended.
     Tell { token: T, result: Result<Option<Cursor>> },
     /// The host has begun a subscription, and knows it by this number.
-    Begun { queue: Q, far: u64 },
+    Begun {
+        queue: Q,
+        far: u64,
+        /// It has open events, which the host hands over again first.
+        resumes: bool,
+    },
     /// The host has it no more.
     Paused(Q),
     /// The subscription may have missed something.
@@ -217,6 +222,7 @@ impl<T, Q: Clone> Machine<T, Q> {
     fn again(&mut self, id: u64, why: Closed, unsent: bool) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let was_sent = call.stage == Stage::Sent && !unsent;
+        call.maybe |= was_sent;
         if call.token.is_none() {
             self.forget(id);
             return;
@@ -264,7 +270,11 @@ impl<T, Q: Clone> Machine<T, Q> {
 
     /// How many events are known to be left: not confirmed, or handed over and not settled.
     pub(super) fn left(&self) -> usize {
-        let publishes = self.calls.values().filter(|call| matches!(call.about, About::Publish { .. })).count();
+        let publishes = self
+            .calls
+            .values()
+            .filter(|call| call.token.is_some() && matches!(call.about, About::Publish { .. }))
+            .count();
         publishes + self.subs.values().map(|sub| sub.place.open()).sum::<usize>()
     }
 
@@ -278,7 +288,7 @@ impl<T, Q: Clone> Machine<T, Q> {
         let ids: Vec<u64> = self.calls.keys().copied().collect();
         for id in ids {
             let sent = match self.calls.get(&id) {
-                Some(call) if call.stage == Stage::Sent => Sent::Maybe,
+                Some(call) if call.stage == Stage::Sent || call.maybe => Sent::Maybe,
                 _ => Sent::No,
             };
             self.end(id, Err(Error::new(ErrorKind::Closed, "the broker was closed").with_sent(sent)));

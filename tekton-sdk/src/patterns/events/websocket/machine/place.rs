@@ -100,7 +100,7 @@ impl Place {
     fn resume(&self) -> Option<Cursor> {
         let after = self.after?;
         Some(match self.open.first_key_value() {
-            Some((first, _)) => Cursor::new(after.epoch(), first - 1),
+            Some((first, _)) => Cursor::new(after.epoch(), first.saturating_sub(1)),
             None => after,
         })
     }

@@ -81,7 +81,8 @@ impl<T, Q: Clone> Machine<T, Q> {
         sub.place.begun(after);
         (sub.far, sub.asking, sub.again, sub.vain) = (Some(far), None, None, 0);
         self.by_far.insert(far, number);
-        self.effects.push(Effect::Begun { queue: sub.queue.clone(), far });
+        let resumes = sub.place.open() > 0;
+        self.effects.push(Effect::Begun { queue: sub.queue.clone(), far, resumes });
         if std::mem::replace(&mut sub.begun, true) && !known {
             // What was published in between is not known to it.
             let nowhere = Cursor::new(0, 0);
