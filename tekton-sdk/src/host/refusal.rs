@@ -42,6 +42,11 @@ impl Refusal {
         self
     }
 
+    /// Whoever says who asks took too long.
+    pub(super) fn not_proven(within: Duration) -> Box<Self> {
+        Error::new(ErrorKind::Timeout, format!("who asks was not proven within {within:?}")).into()
+    }
+
     pub(super) fn unknown_operation(detail: String, known: Vec<&str>) -> Box<Self> {
         let mut refusal = Self::new(StatusCode::NOT_FOUND, "unknown_operation", detail);
         refusal.problem = refusal.problem.with_known_operations(known);

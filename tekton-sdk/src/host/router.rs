@@ -83,6 +83,12 @@ impl Handler for Router {
     }
 }
 
+/// What a connection is told that is one too many.
+fn no_place() -> Box<Refusal> {
+    let detail = "connections: as many connections are open as may be, and this one is for control routes alone";
+    Refusal::limit(HostLimit::Connections, detail.to_owned(), COME_AGAIN)
+}
+
 impl Router {
     async fn answer_any(&self, request: Inbound) -> Response {
         let limits = || self.limits();
@@ -91,6 +97,7 @@ impl Router {
             Some(_) => Refusal::method("GET").answer(),
             None => match self.route(&request) {
                 Ok(Route::Operation(entry)) => self.serve(entry, request).await,
+                Ok(Route::Topics(_) | Route::Ticket) if request.spare => no_place().answer(),
                 Ok(Route::Topics(topics)) => self.listen(topics, &request).await,
                 Ok(Route::Ticket) => self.ticket(&request).await,
                 Ok(Route::Stream(id)) => self.cancel(&id, &request).await.unwrap_or_else(|refusal| refusal.answer()),
@@ -188,10 +195,7 @@ impl Router {
         span: &Span,
     ) -> Result<Response, Box<Refusal>> {
         if request.spare {
-            let detail =
-                "connections: as many connections are open as may be, and this one is for control routes alone";
-            let refusal = Refusal::limit(HostLimit::Connections, detail.to_owned(), COME_AGAIN);
-            return Err(self.refused(entry, (HostLimit::Connections, refusal)));
+            return Err(self.refused(entry, (HostLimit::Connections, no_place())));
         }
         let operation = &entry.operation;
         let limit = self.allowed(operation, headers::deadline(&request.headers))?;

@@ -208,7 +208,12 @@ impl Serve {
         let random = self.tekton.random().clone();
         let tickets = Arc::new(Tickets::new(&self.config, clock.clone(), random, clients.clone()));
         let topics = self.events.as_ref().map(|events| {
-            let entry = Entry { identify: identify.clone(), clients: clients.clone(), clock: clock.clone() };
+            let entry = Entry {
+                identify: identify.clone(),
+                clients: clients.clone(),
+                clock: clock.clone(),
+                limit: self.config.request_timeout,
+            };
             Arc::new(Topics::new(Arc::clone(events.broker()), self.guard.take(), entry, &self.config))
         });
         let router = Arc::new(Router {

@@ -324,3 +324,21 @@ async fn topics_and_operations_share_a_connection_and_batches() {
     raw.socket.close(None).await.unwrap();
     while raw.socket.next().await.is_some() {}
 }
+
+#[tokio::test]
+async fn a_group_from_afar_takes_nothing_from_one_within() {
+    let events = events(&broker(1, None));
+    let served = serve(&events).await;
+    let mut within = events.subscribe::<u64>("a").group("g").acked().await.unwrap();
+    let mut raw = Raw::open(served.endpoint()).await;
+    subscribe(&mut raw, r#"{"topics":["a"],"group":"g","acks":{}}"#).await;
+    for n in 1..=4 {
+        publish(&events, "a", &n).await;
+    }
+    for n in 1..=4 {
+        let heard = within.next().await.unwrap().unwrap().event().unwrap();
+        assert_eq!(heard.data().unwrap(), n);
+        heard.ack().await.unwrap();
+        assert_eq!(told(&mut raw).await["data"], n);
+    }
+}

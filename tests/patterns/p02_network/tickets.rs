@@ -70,6 +70,8 @@ async fn a_ticket_opens_one_connection_as_whoever_asked_for_it() {
     // It stands for the whole connection, whatever a call says besides.
     let call = r#"{"jsonrpc":"2.0","method":"who","http":{"headers":{"authorization":"bob"}},"id":3}"#;
     assert_eq!(raw.ask(call).await["result"], "ann");
+    let more = raw.ask(r#"{"jsonrpc":"2.0","method":"/ws/ticket","http":{},"id":4}"#).await;
+    assert_eq!(more["error"]["data"]["code"], "ticket_for_a_ticket", "it does not renew itself: {more}");
 
     assert_eq!(open(&served, &first, &[]).await.err(), Some(401), "it was used");
     assert!(listen(&served, &first, "").await.starts_with("HTTP/1.1 401 "));
@@ -91,6 +93,8 @@ async fn a_ticket_is_not_used_up_by_what_could_not_be_opened() {
     let ticket = ticket(&served, ANN).await;
     assert_eq!(open(&served, &ticket, &[("origin", "https://evil.example")]).await.err(), Some(403));
     assert_eq!(open(&served, &ticket, &[("sec-websocket-version", "8")]).await.err(), Some(426));
+    let text = ask(&served, &format!("GET /events?topics=a..b&at=x&ticket={ticket} HTTP/1.1"), "}").await;
+    assert!(text.starts_with("HTTP/1.1 422 "), "{text}");
     assert!(open(&served, &ticket, &[]).await.is_ok());
 }
 

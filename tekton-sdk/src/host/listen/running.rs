@@ -93,9 +93,10 @@ impl Listening {
                 told
             })
             .collect();
-        let begun = self.clock.timeout(BEGIN_WITHIN, future::join_all(begun)).await;
-        for (begun, standing) in begun.into_iter().flatten().zip(&self.standings) {
-            if let Ok(Err(error)) = begun {
+        // Each of them alone: one that is slow hides no other's mistake.
+        let begun = begun.into_iter().map(|told| self.clock.timeout(BEGIN_WITHIN, told));
+        for (begun, standing) in future::join_all(begun).await.into_iter().zip(&self.standings) {
+            if let Some(Ok(Err(error))) = begun {
                 self.cut_off();
                 let what = format!("the listener {} of {:?} cannot begin", standing.listener.name, self.component);
                 return Err(Error::config(what).with_source(error));

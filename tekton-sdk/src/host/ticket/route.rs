@@ -4,7 +4,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
 use crate::{
-    error::{Error, ErrorKind},
     host::{control::json_answer, refusal::Refusal, router::Router},
     transport::{Body, Inbound, Response},
 };
@@ -30,11 +29,14 @@ impl Router {
         if request.method != Method::POST {
             return Err(Refusal::method("POST, OPTIONS"));
         }
+        if request.proven.is_some() {
+            let detail =
+                "a connection that a ticket opened gets no other one: bring the proof itself to `POST /ws/ticket`";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "ticket_for_a_ticket", detail.to_owned()));
+        }
         let limit = self.config.request_timeout;
         let proven = self.clock.timeout(limit, self.identity(None, request)).await;
-        let who = proven.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Timeout, format!("who asks was not proven within {limit:?}")).into())
-        })?;
+        let who = proven.unwrap_or_else(|| Err(Refusal::not_proven(limit)))?;
         if let Some(clients) = &self.clients {
             clients.charge(who.as_ref(), request.into(), self.clock.now()).map_err(|(_, refusal)| refusal)?;
         }

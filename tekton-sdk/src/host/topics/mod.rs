@@ -13,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use http::StatusCode;
@@ -31,7 +32,7 @@ use super::{
 use crate::{
     config::HostConfig,
     context::Identity,
-    patterns::events::{Backpressure, Broker, Message, Receipt, Topic, wire::Wanted},
+    patterns::events::{Backpressure, Broker, Interest, Message, Receipt, Topic, wire::Wanted},
     time::SharedClock,
 };
 
@@ -46,6 +47,8 @@ pub(in crate::host) struct Entry {
     /// `None`: clients have no limits.
     pub(in crate::host) clients: Option<Arc<Clients>>,
     pub(in crate::host) clock: SharedClock,
+    /// How long it may take to say who asks.
+    pub(in crate::host) limit: Duration,
 }
 
 /// What is known of a connection since it was opened.
@@ -126,7 +129,7 @@ impl Topics {
         &self,
         handshake: &Handshake,
     ) -> Result<(Option<Identity>, Option<Seat>), Box<Refusal>> {
-        let Entry { identify, clients, clock } = &self.entry;
+        let Entry { identify, clients, clock, limit } = &self.entry;
         let from = Source { headers: &handshake.headers, peer: handshake.peer };
         let who = match (&handshake.proven, identify) {
             (Some(proven), _) => Some(proven.clone()),
@@ -134,7 +137,8 @@ impl Topics {
             (None, Some(identify)) => {
                 let Source { headers, peer } = from;
                 let head = RequestHead { method: &Method::GET, path: "/ws", query: None, headers, peer };
-                match identify.identify(&head).await {
+                let proven = clock.timeout(*limit, identify.identify(&head)).await;
+                match proven.ok_or_else(|| Refusal::not_proven(*limit))? {
                     Ok(who) => who,
                     Err(error) => {
                         if let Some(clients) = clients {
@@ -152,19 +156,23 @@ impl Topics {
         Ok((who, seat))
     }
 
-    /// Begins a subscription.
-    pub(in crate::host) async fn subscribe(
-        self: &Arc<Self>,
-        who: Option<Identity>,
-        wanted: Wanted<'_>,
-    ) -> Result<Watched, Box<Refusal>> {
+    /// What a subscription is to be, within the host's bounds.
+    pub(in crate::host) fn interest(&self, wanted: Wanted<'_>) -> Result<Interest, Box<Refusal>> {
         if wanted.topics.len() > self.max_filters {
             let most = self.max_filters;
             let detail =
                 format!("topics: a subscription has at most {most} topics, this one has {}", wanted.topics.len());
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_topics", detail));
         }
-        let interest = wanted.interest(self.queue_events, self.queue_bytes)?;
+        Ok(wanted.interest(self.queue_events, self.queue_bytes)?)
+    }
+
+    /// Begins a subscription.
+    pub(in crate::host) async fn subscribe(
+        self: &Arc<Self>,
+        who: Option<Identity>,
+        interest: Interest,
+    ) -> Result<Watched, Box<Refusal>> {
         if let Some(guard) = &self.guard {
             for filter in &interest.filters {
                 match Topic::parse(filter.as_str()) {

@@ -44,15 +44,20 @@ impl Router {
         if request.method != Method::GET {
             return Err(Refusal::method("GET"));
         }
+        // Before the ticket is used up.
+        let interest = topics.interest(wanted(request.query.as_deref().unwrap_or_default(), &request.headers)?)?;
         let identity = match self.tickets.take(request.query.as_deref(), request.into())? {
             Some(identity) => Some(identity),
-            None => self.identity(None, request).await?,
+            None => {
+                let limit = self.config.request_timeout;
+                let proven = self.clock.timeout(limit, self.identity(None, request)).await;
+                proven.unwrap_or_else(|| Err(Refusal::not_proven(limit)))?
+            }
         };
         if let Some(clients) = &self.clients {
             clients.charge(identity.as_ref(), request.into(), self.clock.now()).map_err(|(_, refusal)| refusal)?;
         }
-        let wanted = wanted(request.query.as_deref().unwrap_or_default(), &request.headers)?;
-        let watched = topics.subscribe(identity, wanted).await?;
+        let watched = topics.subscribe(identity, interest).await?;
         let body = Listening::new(watched, topics, &self.clock, self.config.stream_keep_alive);
         Ok(Response::new(StatusCode::OK, Body::stream(body))
             .with_header(header::CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE))

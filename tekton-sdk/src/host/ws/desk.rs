@@ -181,7 +181,8 @@ impl Desk {
                 let (who, _seat) = topics.admit(&handshake).await?;
                 let wanted = wire::read_wanted(&params)?;
                 let credit = wanted.credit;
-                Ok((topics.subscribe(who, wanted).await?, credit))
+                let interest = topics.interest(wanted)?;
+                Ok((topics.subscribe(who, interest).await?, credit))
             };
             let begun = Box::new(begun.await);
             Done::Subscribed(asker, named, begun)

@@ -128,10 +128,12 @@ impl<T> Subscription<T> {
     }
 
     /// From where to go on, with [`Start::After`](super::Start::After), after everything that was heard. With acknowledgements, it is the place
-    /// before the first event that is not acknowledged. `None` if nothing was heard; it says nothing for a member of a group.
+    /// before the first event that is not acknowledged; where nothing was heard, the place after which it began. `None` if the broker does not
+    /// know that; it says nothing for a member of a group.
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
-        self.acks.as_ref().and_then(|acks| acks.open_after()).or(self.last)
+        let heard = self.acks.as_ref().and_then(|acks| acks.open_after()).or(self.last);
+        heard.or_else(|| self.feed.begins_after())
     }
 
     /// What happened so far.

@@ -150,10 +150,12 @@ impl State {
         let member = Member { id, waker: None };
         if let Some(group) = interest.group.as_ref().and_then(|name| self.groups.get(name)) {
             if group.interest.filters != interest.filters || group.interest.acks != interest.acks {
-                let (name, known) = (interest.group.unwrap_or_default(), group.interest.describe());
+                let name = interest.group.unwrap_or_default();
                 return Err(Error::new(
                     ErrorKind::Conflict,
-                    format!("the group {name:?} listens to {known} in its own way: join it with the same settings"),
+                    format!(
+                        "the group {name:?} listens to other topics or acknowledges otherwise: join it with the same settings"
+                    ),
                 ));
             }
             group.lock().members.push(member);

@@ -17,6 +17,9 @@ use crate::{
     wire::rfc3339,
 };
 
+/// What the groups of subscribers from afar are called by at first.
+const REMOTE: &str = "remote/";
+
 /// What a subscriber asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,7 +94,8 @@ impl Wanted<'_> {
             let unsettled = wanted.max_unsettled.unwrap_or(default.max_unsettled).min(most_events);
             default.with_wait(wait).with_max_unsettled(unsettled)
         });
-        interest.group = self.group;
+        // Whoever comes from afar shares events with others from afar, and takes none from who listens in the component itself.
+        interest.group = self.group.map(|name| format!("{REMOTE}{name}"));
         Ok(interest)
     }
 }
